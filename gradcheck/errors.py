@@ -1,0 +1,33 @@
+"""The two families of errors that gradcheck reports to people; anything else that is raised is a defect of gradcheck.
+
+This module knows nothing of networks, processes or reports.
+"""
+
+
+class GradcheckError(Exception):
+    """Base of the errors whose message is meant for the person who called gradcheck."""
+
+
+class UsageError(GradcheckError):
+    """The caller's mistake: an unknown option, a missing file, a configuration that contradicts itself (exit code 2)."""
+
+
+class SubjectError(GradcheckError):
+    """The subject could not be loaded, crashed, hung, or broke the contract of its convention.
+
+    `kind` is one of ``load``, ``exception``, ``unsupported`` (it raised NotImplementedError), ``timeout``, ``memory``,
+    ``crash``, ``exit``, ``contract`` or ``protocol``; `details` holds the subject's own traceback or the tail of its output.
+    """
+
+    def __init__(self, kind: str, message: str, *, details: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.details = details
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild_subject_error, (self.kind, self.message, self.details)
+
+
+def _rebuild_subject_error(kind: str, message: str, details: str) -> SubjectError:
+    return SubjectError(kind, message, details=details)

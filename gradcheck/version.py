@@ -1,0 +1,3 @@
+"""The version of gradcheck, read by the build and by reports."""
+
+__version__ = "0.1.0"
