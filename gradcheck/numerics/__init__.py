@@ -1,0 +1,34 @@
+"""Named arrays as a vector space, estimates with their error bounds, and rounding bounds (numpy only)."""
+
+from gradcheck.numerics.arrays import (
+    Array,
+    Arrays,
+    axpy,
+    basis,
+    dot,
+    norm,
+    random_direction,
+    ravel,
+    size,
+    unravel,
+    zeros_like,
+)
+from gradcheck.numerics.estimate import Estimate
+from gradcheck.numerics.rounding import gamma, unit_roundoff
+
+__all__ = [
+    "Array",
+    "Arrays",
+    "Estimate",
+    "axpy",
+    "basis",
+    "dot",
+    "gamma",
+    "norm",
+    "random_direction",
+    "ravel",
+    "size",
+    "unit_roundoff",
+    "unravel",
+    "zeros_like",
+]
