@@ -1,0 +1,53 @@
+"""The trusted forward pass: one definition, run in numpy here and under jax.grad in the oracle.
+
+x, y      inputs (n_0, m), targets (n_L, m)
+W[l], b[l] weights (n_l, n_{l−1}) and biases (n_l, 1) of layer l
+z[l]      weighted input W[l] a[l−1] + b[l], shape (n_l, m)
+a[l]      activation f_l(z[l]), a[0] = x
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcheck.networks.architecture import Architecture
+from gradcheck.networks.case import Case
+from gradcheck.networks.namespace import xp_numpy
+from gradcheck.numerics import Array, Arrays
+
+
+def forward(case: Case) -> tuple[list[Array], list[Array]]:
+    """Weighted inputs z[1] … z[L] (index 0 is unused and empty) and activations a[0] … a[L]."""
+    z, a = [np.zeros((0, 0))], [case.inputs]
+    for l, layer in enumerate(case.architecture.layers, start=1):
+        z.append(case.weight(l) @ a[l - 1] + case.bias(l))
+        a.append(np.asarray(layer.activation(z[l], xp_numpy)))
+    return z, a
+
+
+def cost(case: Case) -> float:
+    """The trusted cost C of a case: scaled data term plus the L2 term."""
+    a_L = forward(case)[1][-1]
+    data = float(case.architecture.cost(a_L, case.targets, xp_numpy))
+    return case.architecture.cost_scale(case.samples) * data + penalty(case.architecture, case.parameters, case.samples)
+
+
+def penalty(architecture: Architecture, parameters: Arrays, samples: int) -> float:
+    """λ · factor(m) · ΣW² (and Σb² where biases are penalised)."""
+    names = [n for n in parameters if n.startswith("W") or (architecture.regularisation.biases and n.startswith("b"))]
+    return architecture.regularisation.factor(samples) * float(sum(np.sum(parameters[n] ** 2) for n in names))
+
+
+def chain(
+    weights: Sequence[Any],
+    biases: Sequence[Any],
+    x: Any,
+    activations: Sequence[Callable[[Any], Any]],
+) -> Any:
+    """a[L] for any array type: the composition that jax differentiates. `biases` is empty for a network without."""
+    a = x
+    for l, (W, f) in enumerate(zip(weights, activations, strict=True)):
+        z = W @ a + biases[l] if len(biases) else W @ a
+        a = f(z)
+    return a

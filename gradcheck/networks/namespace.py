@@ -1,0 +1,28 @@
+"""The array namespace `xp` against which activations and costs are written once: numpy here, jax.numpy in the oracle.
+
+`xp` is numpy itself plus the one special function that numpy lacks, `erf`.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from gradcheck.numerics import Array
+
+_erf = np.frompyfunc(math.erf, 1, 1)
+
+
+class NumpyNamespace:
+    """numpy with `erf`; attribute access falls through to numpy."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    @staticmethod
+    def erf(x: Array) -> Array:
+        """Error function, elementwise (math.erf), in the dtype of `x`."""
+        return np.asarray(_erf(x), dtype=np.asarray(x).dtype)
+
+
+xp_numpy = NumpyNamespace()

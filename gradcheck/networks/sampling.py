@@ -1,0 +1,198 @@
+"""Numbers for an architecture: parameters, inputs and targets in a regime, from a numpy Generator.
+
+Regimes scale the network; all of them keep every unit a margin away from the kinks, except the two that look for kinks:
+
+ordinary    weights ~ N(0, 1/n), biases and inputs of order one
+tiny        parameters and inputs a thousand times smaller
+large       inputs a hundred times larger
+saturated   weights five times larger: units near their asymptotes
+near_kink   one unit of a layer a hair's breadth from a kink
+at_kink     one unit exactly on it (zero weights and bias: z = 0 in any order of summation)
+"""
+
+from dataclasses import replace
+from typing import Literal, get_args
+
+import numpy as np
+
+from gradcheck.networks.architecture import Architecture
+from gradcheck.networks.case import Case
+from gradcheck.networks.forward import forward
+from gradcheck.numerics import Array
+
+Regime = Literal["ordinary", "tiny", "large", "saturated", "near_kink", "at_kink"]
+REGIMES: tuple[Regime, ...] = get_args(Regime)
+MARGIN = 0.02
+"""Distance from a kink that cases keep, relative to max(1, |z|)."""
+_WEIGHTS: dict[str, float] = {"tiny": 1e-3, "saturated": 5.0}
+_INPUTS: dict[str, float] = {"tiny": 1e-3, "large": 100.0}
+_CEILING = 50.0
+_LOGIT_CEILING = 12.0
+
+
+def sample_case(
+    architecture: Architecture,
+    samples: int,
+    generator: np.random.Generator,
+    regime: Regime = "ordinary",
+    digits: int | None = None,
+    hard_targets: bool = False,
+) -> Case:
+    """A case of the architecture with m = `samples`; `digits`: round every number to so many decimals (short ones).
+
+    Subnormals never occur; a float32 architecture gets values that float32 represents.
+    """
+    parameters = {
+        name: _parameter(name, shape, generator, regime, digits) for name, shape in architecture.shapes().items()
+    }
+    x = _short(generator.standard_normal((architecture.inputs, samples)) * _INPUTS.get(regime, 1.0), digits)
+    y = _targets(architecture, samples, generator, digits, hard_targets)
+    case = Case(architecture, parameters, x, y)
+    case = _as_dtype(_tamed(case))
+    if regime == "at_kink":
+        return _onto_kink(case, generator)
+    case = _away_from_kinks(case, generator)
+    return _near_kink(case, generator) if regime == "near_kink" else case
+
+
+def kink_distance(case: Case) -> float:
+    """The smallest distance of any unit, or of the cost, from a point with two slopes; inf for a smooth network."""
+    z, a = forward(case)
+    distances = [np.inf]
+    for l, layer in enumerate(case.architecture.layers, start=1):
+        distances += [float(np.min(np.abs(z[l] - k) / np.maximum(1.0, np.abs(z[l])))) for k in layer.activation.kinks]
+    if case.architecture.cost.kinks is not None:
+        distances.append(float(np.min(np.abs(case.architecture.cost.kinks(a[-1], case.targets)))))
+    return min(distances)
+
+
+def _parameter(
+    name: str, shape: tuple[int, int], generator: np.random.Generator, regime: str, digits: int | None
+) -> Array:
+    spread = 1.0 / np.sqrt(shape[1]) if name[0] == "W" else 0.5
+    return _short(generator.standard_normal(shape) * spread * _WEIGHTS.get(regime, 1.0), digits)
+
+
+def _short(values: Array, digits: int | None) -> Array:
+    """Rounded to `digits` decimals, never to zero."""
+    if digits is None:
+        return values
+    rounded = np.round(values, digits)
+    return np.where(rounded == 0, np.copysign(10.0**-digits, values), rounded)
+
+
+def _targets(
+    architecture: Architecture, samples: int, generator: np.random.Generator, digits: int | None, hard: bool
+) -> Array:
+    units, kind = architecture.widths[-1], architecture.cost.targets
+    if kind == "one_hot" or (kind == "simplex" and hard):
+        return np.eye(units)[generator.integers(0, units, samples)].T.copy()
+    if kind == "simplex":
+        return _simplex(units, samples, generator, digits)
+    if kind == "unit_interval":
+        if hard:
+            return generator.integers(0, 2, (units, samples)).astype(float)
+        return np.clip(_short(generator.random((units, samples)), digits), 0.0, 1.0)
+    return _short(generator.standard_normal((units, samples)), digits)
+
+
+def _simplex(units: int, samples: int, generator: np.random.Generator, digits: int | None) -> Array:
+    """Soft targets: positive columns that sum to one; with short decimals, multiples of a tenth or finer."""
+    if digits is None:
+        weights = generator.random((units, samples)) + 0.05
+        return np.asarray(weights / weights.sum(axis=0))
+    steps = 10 ** max(digits, 1 if units < 9 else 2)
+    cuts = np.sort(generator.integers(0, steps + 1, (units - 1, samples)), axis=0)
+    edges = np.vstack([np.zeros((1, samples)), cuts, np.full((1, samples), steps)])
+    return np.asarray(np.round(np.diff(edges, axis=0)) / steps)
+
+
+def _tamed(case: Case) -> Case:
+    """Scale layers down whose |z| would leave the range in which naive exponentials and logarithms still work."""
+    architecture = case.architecture
+    for l in range(1, architecture.depth + 1):
+        last = l == architecture.depth
+        probability = architecture.layers[-1].activation.range != "real" or architecture.cost.targets != "real"
+        ceiling = _LOGIT_CEILING if last and probability else _CEILING
+        top = float(np.max(np.abs(forward(case)[0][l])))
+        if top > ceiling:
+            factor = 2.0 ** np.floor(np.log2(ceiling / top))
+            names = [n for n in (f"W{l}", f"b{l}") if n in case.parameters]
+            case = case.at({n: case.parameters[n] * factor for n in names})
+    return case
+
+
+def _as_dtype(case: Case) -> Case:
+    if case.dtype == "float64":
+        return case
+    rounded = {n: a.astype(case.dtype).astype(np.float64) for n, a in case.parameters.items()}
+    x, y = (a.astype(case.dtype).astype(np.float64) for a in (case.inputs, case.targets))
+    return replace(case, parameters=rounded, inputs=x, targets=y)
+
+
+def _away_from_kinks(case: Case, generator: np.random.Generator) -> Case:
+    """Shift biases (or, without biases, scale rows), then targets, until every distance is at least `MARGIN`."""
+    for l, layer in enumerate(case.architecture.layers, start=1):
+        for kink in layer.activation.kinks:
+            case = _clear_layer(case, l, kink)
+    if case.architecture.cost.kinks is None:
+        return case
+    for _ in range(20):
+        a = forward(case)[1][-1]
+        close = np.abs(case.architecture.cost.kinks(a, case.targets)) < MARGIN
+        if not close.any():
+            break
+        if case.architecture.cost.targets == "real":
+            case = replace(case, targets=np.where(close, case.targets + 0.1, case.targets))
+        else:
+            b = f"b{case.architecture.depth}"
+            name = b if b in case.parameters else f"W{case.architecture.depth}"
+            case = case.at(
+                {name: np.round(case.parameters[name] + 0.1 * generator.integers(1, 9, case.parameters[name].shape), 6)}
+            )
+        case = _as_dtype(case)
+    return case
+
+
+def _clear_layer(case: Case, l: int, kink: float) -> Case:
+    """Move each unit of layer l by the smallest shift (a multiple of 0.1) that clears the kink for all samples."""
+    name = f"b{l}"
+    if name not in case.parameters:
+        return case
+    for _ in range(40):
+        z = forward(case)[0][l] - kink
+        close = np.any(np.abs(z) < MARGIN * np.maximum(1.0, np.abs(z)), axis=1, keepdims=True)
+        if not close.any():
+            return case
+        moved = case.parameters[name] + np.where(close, 0.1, 0.0)
+        case = _as_dtype(case.at({name: np.round(moved, 9) if np.any(close) else moved}))
+    return case
+
+
+def _kinked_layers(case: Case) -> list[int]:
+    return [l for l, layer in enumerate(case.architecture.layers, start=1) if layer.activation.kinks]
+
+
+def _onto_kink(case: Case, generator: np.random.Generator) -> Case:
+    layers = _kinked_layers(case)
+    if not layers:
+        return case
+    l = int(generator.choice(layers))
+    unit = int(generator.integers(0, case.architecture.widths[l]))
+    W, b = case.weight(l).copy(), case.bias(l).copy()
+    W[unit], b[unit] = 0.0, case.architecture.layers[l - 1].activation.kinks[0]
+    return case.at({f"W{l}": W, **({f"b{l}": b} if f"b{l}" in case.parameters else {})})
+
+
+def _near_kink(case: Case, generator: np.random.Generator) -> Case:
+    """Bring one unit within 1e-9 … 1e-4 of its kink for one sample, through its bias."""
+    layers = [l for l in _kinked_layers(case) if f"b{l}" in case.parameters]
+    if not layers:
+        return case
+    l = int(generator.choice(layers))
+    unit, sample = int(generator.integers(0, case.architecture.widths[l])), int(generator.integers(0, case.samples))
+    b = case.bias(l).copy()
+    kink = case.architecture.layers[l - 1].activation.kinks[0]
+    gap = 10.0 ** generator.uniform(-9, -4) * generator.choice([-1.0, 1.0])
+    b[unit] += kink - forward(case)[0][l][unit, sample] + gap
+    return _as_dtype(case.at({f"b{l}": b}))
