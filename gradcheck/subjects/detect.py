@@ -1,0 +1,135 @@
+"""Which convention a file follows: found without configuration where that is unambiguous, otherwise said by the user.
+
+When it fails, the message shows what is in the file, which conventions came close and what they miss, and what to do.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from gradcheck.errors import SubjectError
+from gradcheck.subjects import (
+    column_vector,
+    flat_theta,
+    forward_backward,
+    from_to_bias_row,
+    functional,
+    layer_error,
+    nielsen,
+    parameter_dict,
+    row_major,
+    theta_bias_unit,
+)
+from gradcheck.subjects.configuration import SubjectConfiguration, require_known
+from gradcheck.subjects.loading import describe_members
+from gradcheck.subjects.match import Match
+from gradcheck.subjects.protocol import Adapter
+
+
+class Convention(Protocol):
+    """What a convention's module has."""
+
+    @property
+    def NAME(self) -> str:
+        """The configured name."""
+        ...
+
+    @property
+    def TEMPLATE(self) -> str:
+        """A minimal signature template."""
+        ...
+
+    @property
+    def CALL(self) -> str:
+        """The call in one line."""
+        ...
+
+    def match(self, members: Mapping[str, Any], name: str) -> Match:
+        """An adapter for the members, or what is missing."""
+        ...
+
+
+CONVENTIONS: Mapping[str, Convention] = {
+    "functional": functional,
+    "row_major": row_major,
+    "column_vector": column_vector,
+    "theta_bias_unit": theta_bias_unit,
+    "layer_error": layer_error,
+    "from_to_bias_row": from_to_bias_row,
+    "nielsen": nielsen,
+    "parameter_dict": parameter_dict,
+    "flat_theta": flat_theta,
+    "forward_backward": forward_backward,
+}
+BY_NAME_ONLY = frozenset({"row_major"})
+NOTHING_SAID = SubjectConfiguration()
+_MOST = 12
+
+
+def detect(members: Mapping[str, Any], name: str, configuration: SubjectConfiguration = NOTHING_SAID) -> Adapter:
+    """The adapter of the configured convention, else of the only one that fits.
+
+    A whole network goes before single layers. Raises SubjectError of kind "load" with what was found and what to do.
+    """
+    if configuration.convention is not None:
+        return _configured(members, name, configuration.convention)
+    matches = [c.match(members, name) for n, c in CONVENTIONS.items() if n not in BY_NAME_ONLY]
+    fits = {m.convention: m.adapter for m in matches if m.adapter is not None}
+    networks = {n: adapter for n, adapter in fits.items() if adapter.offer.kind == "network"}
+    several = next((m for m in matches if m.candidates), None)
+    if several and not networks:
+        raise SubjectError("load", _candidates(name, several))
+    if len(networks or fits) == 1:
+        return next(iter((networks or fits).values()))
+    raise SubjectError("load", _ambiguous(name, list(fits)) if fits else _nothing(name, members, matches))
+
+
+def _configured(members: Mapping[str, Any], name: str, convention: str) -> Adapter:
+    require_known(convention, tuple(CONVENTIONS), "convention")
+    match = CONVENTIONS[convention].match(members, name)
+    if match.adapter is not None:
+        return match.adapter
+    if match.candidates:
+        raise SubjectError("load", _candidates(name, match))
+    lines = [
+        f"{name} does not follow the convention {convention}",
+        *_missing(match),
+        *_found(members),
+        _see(convention),
+    ]
+    raise SubjectError("load", "\n".join(lines))
+
+
+def _candidates(name: str, match: Match) -> str:
+    targets = ", ".join(f"{name}:{candidate}" for candidate in match.candidates)
+    return f"{name} holds several objects that follow the convention {match.convention}; name one of them: {targets}"
+
+
+def _ambiguous(name: str, conventions: list[str]) -> str:
+    return (
+        f"{name} follows several conventions: {', '.join(conventions)}; choose one with --convention, "
+        f"such as --convention {conventions[0]}, or name one object as {name}:OBJECT"
+    )
+
+
+def _nothing(name: str, members: Mapping[str, Any], matches: list[Match]) -> str:
+    near = sorted((m for m in matches if m.found), key=lambda m: (len(m.missing), -len(m.found)))[:3]
+    closest = [line for m in near for line in (f"close to {m.convention}: found {', '.join(m.found)}", *_missing(m))]
+    advice = _see(near[0].convention if near else "functional")
+    return "\n".join([f"no convention of gradcheck was recognised in {name}", *_found(members), *closest, advice])
+
+
+def _missing(match: Match) -> list[str]:
+    return [f"  missing: {line}" for line in match.missing]
+
+
+def _found(members: Mapping[str, Any]) -> list[str]:
+    lines = describe_members(members)
+    more = [f"  … and {len(lines) - _MOST} more"] if len(lines) > _MOST else []
+    return ["the file has:", *[f"  {line}" for line in lines[:_MOST]], *more] if lines else ["the file defines nothing"]
+
+
+def _see(convention: str) -> str:
+    return (
+        "what to do: `gradcheck conventions` shows every convention with a template; choose one with "
+        f"--convention {convention}, name an object as PATH:OBJECT, say the layout with --weights, --samples and --bias"
+    )
