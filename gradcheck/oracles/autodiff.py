@@ -1,0 +1,262 @@
+"""The `jax.grad` oracle: the derivative of the trusted definition, in float64. The only module that imports jax.
+
+C     the trusted cost, composed of opaque activations f_l and an opaque cost
+T_L   template: jax's trace of `value_and_grad` of an L-layer network, transcribed to numpy once per depth
+f*    trace of one activation's vjp with symbolic sizes (units, samples), transcribed once per definition
+
+jax does every differentiation; numpy carries the result out, so that a new architecture costs no compilation. A share of
+the cases is audited against compiled `jax.grad` (`compiled_gradient`).
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from gradcheck.networks import Activation, Architecture, Case, Cost
+from gradcheck.numerics import Array, Arrays
+from gradcheck.oracles.transcription import Untranscribable, transcribe
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@cache
+def _jax() -> Any:
+    """jax with x64 for this process: imported late because the import alone costs 0.4 s and 170 MB."""
+    import jax
+
+    config: Any = jax.config
+    config.update("jax_enable_x64", True)
+    return jax
+
+
+class _JaxNamespace:
+    """jax.numpy with `erf`: the same `xp` that numpy's definitions run on."""
+
+    def __getattr__(self, name: str) -> Any:
+        return _jax().scipy.special.erf if name == "erf" else getattr(_jax().numpy, name)
+
+
+xp_jax = _JaxNamespace()
+
+
+@lru_cache(maxsize=512)
+def activation_vjp(activation: Activation) -> Callable[[Array, Array], Array]:
+    """(z, cotangent of a) -> cotangent of z, arrays (units, samples)."""
+
+    def vjp(z: Any, ct: Any) -> Any:
+        return _jax().vjp(lambda t: activation(t, xp_jax), z)[1](ct)[0]
+
+    return _single(vjp, ("n, m", "n, m"), "activation_vjp")
+
+
+@lru_cache(maxsize=512)
+def activation_second(activation: Activation) -> Callable[[Array], Array]:
+    """z -> f″(z) of an elementwise activation."""
+
+    def second(z: Any) -> Any:
+        jax, one = _jax(), _jax().numpy.ones_like
+        return jax.vjp(lambda t: jax.vjp(lambda s: activation(s, xp_jax), t)[1](one(t))[0], z)[1](one(z))[0]
+
+    return _single(second, ("n, m",), "activation_second")
+
+
+@lru_cache(maxsize=512)
+def cost_vjp(cost: Cost) -> Callable[[Array, Array, Array], Array]:
+    """(a, y, cotangent of the summed cost) -> its gradient with respect to a, (units, samples)."""
+
+    def vjp(a: Any, y: Any, ct: Any) -> Any:
+        return _jax().vjp(lambda t: cost(t, y, xp_jax), a)[1](ct)[0]
+
+    return _single(vjp, ("n, m", "n, m", ""), "cost_vjp")
+
+
+@lru_cache(maxsize=512)
+def cost_hvp(cost: Cost) -> Callable[[Array, Array, Array], Array]:
+    """(a, y, v) -> Hessian of the summed cost in a, applied to v; all (units, samples)."""
+
+    def hvp(a: Any, y: Any, v: Any) -> Any:
+        jax = _jax()
+        return jax.jvp(jax.grad(lambda t: cost(t, y, xp_jax)), (a,), (v,))[1]
+
+    return _single(hvp, ("n, m", "n, m", "n, m"), "cost_hvp")
+
+
+def value_and_gradient(case: Case, *, by_input: bool = False) -> tuple[float, dict[str, Array]]:
+    """Cost and gradient of the trusted definition at a case, by jax's rules; `by_input` adds the gradient by x."""
+    architecture = case.architecture
+    activations = [layer.activation for layer in architecture.layers]
+    m = case.samples
+    data = [float(architecture.cost_scale(m)), float(architecture.regularisation.factor(m))]
+    values = [case.parameters[name] for name in architecture.shapes()]
+    template = _template(architecture.depth, architecture.bias, architecture.regularisation.biases)
+    with np.errstate(all="ignore"):
+        value, *gradients = template(
+            [_numpy_activation(f) for f in activations],
+            [activation_vjp(f) for f in activations],
+            _numpy_cost(architecture.cost),
+            cost_vjp(architecture.cost),
+            np.asarray(data[0]),
+            np.asarray(data[1]),
+            case.inputs,
+            case.targets,
+            *values,
+        )
+    names = [*architecture.shapes(), *(["x"] if by_input else [])]
+    return float(value), {name: np.asarray(g) for name, g in zip(names, gradients, strict=False)}
+
+
+def compiled_gradient(case: Case, *, by_input: bool = False) -> tuple[float, dict[str, Array]]:
+    """The same by plain compiled `jax.grad`: the audit. Costs a compilation for every new architecture."""
+    jax = _jax()
+    architecture = case.architecture
+    arguments = {**{n: case.parameters[n] for n in architecture.shapes()}, **({"x": case.inputs} if by_input else {})}
+
+    def C(p: Mapping[str, Any]) -> Any:
+        return _trusted_cost(architecture, p, p.get("x", case.inputs), case.targets)
+
+    value, gradient = jax.jit(jax.value_and_grad(C))(arguments)
+    return float(value), {name: np.asarray(gradient[name]) for name in arguments}
+
+
+def function_vjp(function: Callable[..., Any], arguments: Arrays, cotangent: Array) -> tuple[Array, dict[str, Array]]:
+    """Value and cotangents of a user's JAX reference `function(**arguments)`, by compiled jax.vjp."""
+    jax = _jax()
+
+    def run(arguments: Mapping[str, Any], ct: Any) -> Any:
+        value, pullback = jax.vjp(lambda a: function(**a), arguments)
+        return value, pullback(ct)[0]
+
+    value, gradient = jax.jit(run)(dict(arguments), cotangent)
+    return np.asarray(value), {name: np.asarray(g) for name, g in gradient.items()}
+
+
+def activation_value_and_vjp(activation: Activation, x: Array, cotangent: Array) -> tuple[Array, Array]:
+    """Output and input cotangent of one activation used as an operation."""
+    with np.errstate(all="ignore"):
+        return _numpy_activation(activation)(x), np.asarray(activation_vjp(activation)(x, cotangent))
+
+
+def _trusted_cost(architecture: Architecture, p: Mapping[str, Any], x: Any, y: Any) -> Any:
+    """C = scale · cost(a_L, y) + L2, in jax.numpy."""
+    jnp = _jax().numpy
+    a, m = x, x.shape[1]
+    for l, layer in enumerate(architecture.layers, start=1):
+        z = p[f"W{l}"] @ a + (p[f"b{l}"] if architecture.bias else 0.0)
+        a = layer.activation(z, xp_jax)
+    penalised = [n for n in p if n[0] == "W" or (n[0] == "b" and architecture.regularisation.biases)]
+    decay = architecture.regularisation.factor(m) * sum(jnp.sum(p[n] ** 2) for n in penalised)
+    return architecture.cost_scale(m) * architecture.cost(a, y, xp_jax) + decay
+
+
+@lru_cache(maxsize=512)
+def _numpy_activation(activation: Activation) -> Callable[[Array], Array]:
+    return _single(lambda z: activation(z, xp_jax), ("n, m",), "activation")
+
+
+@lru_cache(maxsize=512)
+def _numpy_cost(cost: Cost) -> Callable[[Array, Array], Array]:
+    return _single(lambda a, y: cost(a, y, xp_jax), ("n, m", "n, m"), "cost")
+
+
+def _single(function: Callable[..., Any], shapes: Sequence[str], name: str) -> Callable[..., Array]:
+    """Trace with symbolic sizes and transcribe; what cannot be traced or transcribed runs as compiled jax."""
+    jax = _jax()
+    try:
+        closed = jax.make_jaxpr(function)(*_abstract(shapes))
+        many = transcribe(closed, name)
+    except (Untranscribable, jax.errors.JAXTypeError, TypeError, ValueError, NotImplementedError):
+        compiled = jax.jit(function)
+        return lambda *a: np.asarray(compiled(*a))
+
+    def run(*arguments: Array) -> Array:
+        with np.errstate(all="ignore"):
+            result: Array = np.asarray(many(*arguments)[0])
+        return result
+
+    return run
+
+
+def _abstract(shapes: Sequence[str]) -> list[Any]:
+    """Abstract float64 arrays whose sizes are symbols, equal symbols meaning equal sizes."""
+    jax = _jax()
+    from jax import export
+
+    scope = export.SymbolicScope()
+    return [
+        jax.ShapeDtypeStruct(export.symbolic_shape(shape, scope=scope) if shape else (), np.float64) for shape in shapes
+    ]
+
+
+@cache
+def _opaque() -> Callable[..., Any]:
+    """bind(target, k, out, *arrays): an equation that the transcription turns into a call of `target[k]`.
+
+    `out` is the position of the argument whose shape the result has, or None for a scalar.
+    """
+    from jax.extend.core import Primitive
+
+    jax = _jax()
+    primitive: Any = Primitive("opaque")
+
+    def abstract(*avals: Any, target: str, k: int | None, out: int | None) -> Any:
+        return jax.core.ShapedArray(avals[out].shape if out is not None else (), np.dtype(np.float64))
+
+    primitive.def_abstract_eval(abstract)
+    return lambda target, k, out, *arrays: primitive.bind(*arrays, target=target, k=k, out=out)
+
+
+@cache
+def _template(depth: int, bias: bool, biases_penalised: bool) -> Callable[..., Any]:
+    """T_L: (A, V, C, G, scale, decay, x, y, W1, b1, …) -> (value, gradients of W1, b1, …, x)."""
+    jax, opaque = _jax(), _opaque()
+
+    def activation(k: int) -> Callable[[Any], Any]:
+        f = jax.custom_vjp(lambda z: opaque("A", k, 0, z))
+        f.defvjp(lambda z: (opaque("A", k, 0, z), z), lambda z, ct: (opaque("V", k, 0, z, ct),))
+        return f  # type: ignore[no-any-return]
+
+    cost = jax.custom_vjp(lambda a, y: opaque("C", None, None, a, y))
+    cost.defvjp(
+        lambda a, y: (opaque("C", None, None, a, y), (a, y)),
+        lambda ay, ct: (opaque("G", None, 0, *ay, ct), jax.numpy.zeros_like(ay[1])),
+    )
+
+    def C(arguments: Sequence[Any], x: Any, scale: Any, decay: Any, y: Any) -> Any:
+        step = 2 if bias else 1
+        a = x
+        for k in range(depth):
+            z = jax.lax.dot(arguments[step * k], a)
+            a = activation(k)(z + arguments[step * k + 1] if bias else z)
+        penalised = arguments if biases_penalised else arguments[::step]
+        return scale * cost(a, y) + decay * sum(jax.numpy.sum(p * p) for p in penalised)
+
+    def run(scale: Any, decay: Any, x: Any, y: Any, *arguments: Any) -> Any:
+        value, (by_parameters, by_input) = jax.value_and_grad(C, argnums=(0, 1))(arguments, x, scale, decay, y)
+        return value, *by_parameters, by_input
+
+    widths = [f"n{l}" for l in range(depth + 1)]
+    shapes = ["", "", f"{widths[0]}, m", f"{widths[-1]}, m"]
+    for before, after in pairwise(widths):
+        shapes += [f"{after}, {before}", f"{after}, 1"] if bias else [f"{after}, {before}"]
+    closed = jax.make_jaxpr(run)(*_abstract(shapes))
+    return transcribe(closed, f"depth_{depth}", opaque=("A", "V", "C", "G"))
+
+
+@cache
+def _affine_vjp() -> Callable[..., Any]:
+    """(x, w, b, ct) -> (dx, dw, db) of w x + b, by jax's rules."""
+
+    def run(x: Any, w: Any, b: Any, ct: Any) -> Any:
+        return _jax().vjp(lambda *a: _jax().lax.dot(a[1], a[0]) + a[2], x, w, b)[1](ct)
+
+    return transcribe(_jax().make_jaxpr(run)(*_abstract(("n, m", "k, n", "k, 1", "k, m"))), "affine_vjp")
+
+
+def affine_vjp(x: Array, w: Array, b: Array, cotangent: Array) -> dict[str, Array]:
+    """Cotangents of x (from, m), w (to, from) and b (to, 1) for the affine layer w x + b."""
+    return dict(zip(("x", "w", "b"), map(np.asarray, _affine_vjp()(x, w, b, cotangent)), strict=True))

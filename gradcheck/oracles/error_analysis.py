@@ -1,0 +1,203 @@
+"""Running error analysis of backprop: how far rounding alone can take any reasonable implementation from the truth.
+
+Vocabulary (arrays (units, samples); E_q bounds the absolute error of q, in units of q)
+
+u       unit roundoff of the precision in which the subject computes
+f′, f″  derivatives of the activation at z, by jax;  κ  its `cancellation`
+G       gradient of the scaled cost with respect to a_L;  H  its Hessian
+
+    E_z  = |W| E_a + γ_{n+2} (|W||a| + |b|)                     z = W a + b
+    E_a  = |f′| E_z + ½|f″| E_z² + c u (|a| + |z f′| + κ)        a = f(z)
+    E_f′ = |f″| E_z + c u (|f′| + |z f″| + |a| + κ) + jump       also where f′ is computed from a, as in a(1 − a)
+    E_G  = |H| E_a + c u (|G| + s|y|) + jump
+    E_δ  = |f′| E + E_f′ |G| + c u |δ|                           and so on through BP2, BP3 and BP4
+
+`jump` is |f′(z + E_z) − f′(z − E_z)|: within rounding of a kink either slope is right, exactly at one any element of the
+Clarke interval. The bound is first order in u (Higham 2002, §3.3), with c for the few roundings of an elementary function;
+it holds for every order of summation and for the usual ways to write an activation's derivative.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.networks import Activation, Architecture, Case, forward
+from gradcheck.numerics import Array, gamma, unit_roundoff
+from gradcheck.oracles.autodiff import activation_second, activation_vjp, cost_hvp, cost_vjp
+
+ELEMENTARY = 8.0
+"""c: roundings granted to one elementary function (numpy's own stay under 4 ulp) and the scaling around it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RoundingBounds:
+    """Error bounds of a case for one precision: of the cost value, and of its gradient by name (x included)."""
+
+    value: float
+    gradient: dict[str, Array]
+    output: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerErrors:
+    """What the backward sweep needs of one layer: values, their error bounds, slopes."""
+
+    a: Array
+    E_a: Array
+    f1: Array
+    E_f1: Array
+
+
+def rounding_bounds(case: Case, dtype: str | None = None) -> RoundingBounds:
+    """Bounds at a case for a computation in `dtype` (default: the case's own)."""
+    with np.errstate(all="ignore"):
+        return _analyse(case, unit_roundoff(dtype or case.dtype))
+
+
+def _analyse(case: Case, u: float) -> RoundingBounds:
+    architecture = case.architecture
+    z, a = forward(case)
+    layers = [LayerErrors(a[0], np.zeros_like(a[0]), np.ones_like(a[0]), np.zeros_like(a[0]))]
+    for l, dense in enumerate(architecture.layers, start=1):
+        W, b = np.abs(case.weight(l)), np.abs(case.bias(l))
+        E_z = W @ layers[-1].E_a + gamma(W.shape[1] + 2, u) * (W @ np.abs(a[l - 1]) + b)
+        layers.append(activation_errors(dense.activation, z[l], a[l], E_z, u))
+    G, E_G = _cost_gradient_errors(case, a[-1], layers[-1].E_a, u)
+    value = _value_error(case, a[-1], layers[-1].E_a, G, u)
+    gradient = _backward_errors(case, architecture, z, layers, (G, E_G), u)
+    return RoundingBounds(value, gradient, layers[-1].E_a)
+
+
+def activation_errors(activation: Activation, z: Array, a: Array, E_z: Array, u: float) -> LayerErrors:
+    """Error bounds of a = f(z) and of f′(z), given that of z (see the head of the module)."""
+    c = ELEMENTARY * u
+    if not activation.elementwise:
+        E_a = _absolute_jacobian(activation, z, E_z + c * np.abs(z)) + c * z.shape[0] * np.abs(a)
+        return LayerErrors(a, E_a, np.abs(a), E_a)
+    one = np.ones_like(z)
+    slope = activation_vjp(activation)
+    f1, f2 = np.abs(slope(z, one)), np.abs(activation_second(activation)(z))
+    kappa = _cancellation(activation, z, slope, one)
+    E_a = f1 * E_z + 0.5 * f2 * E_z**2 + c * (np.abs(a) + np.abs(z) * f1 + kappa)
+    piecewise_linear = activation.cancellation == 0 and activation.range == "real"
+    E_f1 = np.zeros_like(z) if piecewise_linear else f2 * E_z + c * (f1 + np.abs(z) * f2 + np.abs(a) + kappa)
+    if activation.kinks:
+        E_f1 = E_f1 + np.abs(slope(z + E_z, one) - slope(z - E_z, one))
+    return LayerErrors(a, E_a, f1, E_f1)
+
+
+def _cancellation(
+    activation: Activation, z: Array, slope: Callable[[Array, Array], Array], one: Array
+) -> Array | float:
+    """κ: declared by the activation, or else measured as the noise of f′ over neighbouring floating-point numbers."""
+    if callable(activation.cancellation):
+        return activation.cancellation(z)
+    if activation.cancellation is not None:
+        return activation.cancellation
+    eps = float(np.finfo(np.float64).eps)
+    values = np.stack([slope(z * (1 + k * eps), one) for k in (-3, -2, -1, 1, 2, 3)])
+    return np.asarray(1.0 + (values.max(axis=0) - values.min(axis=0)) / eps)
+
+
+def _absolute_jacobian(activation: Activation, z: Array, E: Array) -> Array:
+    """|J| E of an activation whose outputs depend on several inputs: row by row, one vjp a unit."""
+    vjp = activation_vjp(activation)
+    total = np.zeros_like(z)
+    for i in range(z.shape[0]):
+        row = np.zeros_like(z)
+        row[i] = 1.0
+        total[i] = (np.abs(vjp(z, row)) * E).sum(axis=0)
+    return total
+
+
+def _cost_gradient_errors(case: Case, a: Array, E_a: Array, u: float) -> tuple[Array, Array]:
+    cost, y = case.architecture.cost, case.targets
+    scale = abs(case.architecture.cost_scale(case.samples))
+    gradient = cost_vjp(cost)
+    G = gradient(a, y, np.asarray(scale))
+    E_G = scale * _absolute_hessian(case, a, E_a) + ELEMENTARY * u * (np.abs(G) + scale * np.abs(y))
+    if cost.kinks is not None:
+        side = np.where((y > 0) & (cost.targets == "one_hot"), -1.0, 1.0) * E_a
+        E_G = E_G + np.abs(gradient(a + side, y, np.asarray(scale)) - gradient(a - side, y, np.asarray(scale)))
+    return G, E_G
+
+
+def _absolute_hessian(case: Case, a: Array, E: Array) -> Array:
+    """|H| E of the summed cost: the diagonal at once where the cost is separable, else column by column."""
+    cost, y = case.architecture.cost, case.targets
+    product = cost_hvp(cost)
+    if cost.separable:
+        return np.abs(product(a, y, E))
+    total = np.zeros_like(a)
+    for j in range(a.shape[0]):
+        column = np.zeros_like(a)
+        column[j] = E[j]
+        total = total + np.abs(product(a, y, column))
+    return total
+
+
+def _value_error(case: Case, a: Array, E_a: Array, G: Array, u: float) -> float:
+    from gradcheck.networks import penalty
+    from gradcheck.networks.namespace import xp_numpy
+
+    scale = abs(case.architecture.cost_scale(case.samples))
+    data = scale * abs(float(case.architecture.cost(a, case.targets, xp_numpy)))
+    terms = data + scale * float(np.sum(np.abs(case.targets) * np.minimum(np.abs(a), 1e300)))
+    decay = abs(penalty(case.architecture, case.parameters, case.samples))
+    count = a.size + sum(w.size for w in case.parameters.values()) ** 0.5 + ELEMENTARY
+    return float(np.sum(np.abs(G) * E_a)) + gamma(count, u) * (terms + decay)
+
+
+def _backward_errors(
+    case: Case,
+    architecture: Architecture,
+    z: list[Array],
+    layers: list[LayerErrors],
+    output: tuple[Array, Array],
+    u: float,
+) -> dict[str, Array]:
+    """From (dC/da_L, its error) down: bounds of every gradient."""
+    dA, E_dA = output
+    m, decay = case.samples, 2.0 * abs(architecture.regularisation.factor(case.samples))
+    bounds: dict[str, Array] = {}
+    for l in range(architecture.depth, 0, -1):
+        dense, layer, before = architecture.layers[l - 1], layers[l], layers[l - 1]
+        delta, E_delta = _output_side(dense.activation, z[l], layer, dA, E_dA, u)
+        W, delta_abs, a_abs = np.abs(case.weight(l)), np.abs(delta), np.abs(before.a)
+        outer = delta_abs @ a_abs.T
+        bounds[f"W{l}"] = (
+            E_delta @ (a_abs + before.E_a).T + delta_abs @ before.E_a.T + gamma(m + 4, u) * outer + 4 * u * decay * W
+        )  # fmt: skip
+        if architecture.bias:
+            penalised = decay * np.abs(case.bias(l)) if architecture.regularisation.biases else 0.0
+            sums = E_delta.sum(axis=1, keepdims=True) + gamma(m + 4, u) * delta_abs.sum(axis=1, keepdims=True)
+            bounds[f"b{l}"] = sums + 4 * u * penalised
+        dA = case.weight(l).T @ delta
+        E_dA = W.T @ E_delta + gamma(W.shape[0] + 2, u) * (W.T @ delta_abs)
+    return {**{n: bounds[n] for n in architecture.shapes()}, "x": E_dA}
+
+
+def _output_side(
+    activation: Activation, z: Array, layer: LayerErrors, dA: Array, E_dA: Array, u: float
+) -> tuple[Array, Array]:
+    """δ = f′ ⊙ dA (or Jᵀ dA) and its error bound."""
+    delta = activation_vjp(activation)(z, dA)
+    c = ELEMENTARY * u
+    if activation.elementwise:
+        return delta, layer.f1 * E_dA + layer.E_f1 * np.abs(dA) + layer.E_f1 * E_dA + c * np.abs(delta)
+    weighted = (layer.E_a * np.abs(dA)).sum(axis=0, keepdims=True)
+    total = (np.abs(layer.a) * np.abs(dA)).sum(axis=0, keepdims=True)
+    from_jacobian = layer.E_a * np.abs(dA) + np.abs(layer.a) * weighted
+    rounding = c * z.shape[0] * (np.abs(layer.a * dA) + np.abs(layer.a) * total)
+    return delta, _absolute_jacobian_transposed(activation, z, E_dA) + from_jacobian + rounding
+
+
+def _absolute_jacobian_transposed(activation: Activation, z: Array, E: Array) -> Array:
+    vjp: Callable[[Array, Array], Array] = activation_vjp(activation)
+    total = np.zeros_like(z)
+    for i in range(z.shape[0]):
+        row = np.zeros_like(z)
+        row[i] = E[i]
+        total = total + np.abs(vjp(z, row))
+    return total

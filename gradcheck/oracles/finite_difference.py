@@ -1,0 +1,137 @@
+"""Finite differences of the subject's own primal, with an error bound that is measured and not chosen.
+
+phi(t)  ⟨cotangent, f(θ + t v)⟩ along a direction v
+D(h)    (phi(h) − phi(−h)) / 2h = phi′(0) + O(h²)
+R, S    one and two Richardson extrapolations of D over the ladder h, h/4, h/16 …: errors O(h⁴), O(h⁶)
+e_f     noise of one evaluation, measured from a difference table (ECNoise: Moré & Wild, SIAM J. Sci. Comput. 33, 2011)
+
+Sampling is apart from combining: `ladder_points` says where to evaluate, `combine` turns the values into value ± error. The
+error is the change from the coarser extrapolation plus the noise over h, and an estimate is trusted only when its interval
+meets those of all finer steps; else the answer is inconclusive, with the reason.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.numerics import Array, Arrays, axpy
+
+Evaluate = Callable[[Sequence[Arrays]], Sequence[float]]
+RATIO = 4.0
+NOISE_POINTS = 9
+NOISE_SAFETY = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Derivative:
+    """phi′(0) = value ± error; error is inf when no step gave a bound, and `reason` then says why."""
+
+    value: float
+    error: float
+    reason: str = ""
+
+
+def ladder(largest: float, levels: int) -> Array:
+    """Steps h, h/4, h/16 …, largest first."""
+    return np.asarray(largest * RATIO ** -np.arange(levels, dtype=float))
+
+
+def ladder_points(arguments: Arrays, direction: Arrays, steps: Array) -> list[Arrays]:
+    """θ + h v and θ − h v for each step, in that order."""
+    return [axpy(sign * h, direction, arguments) for h in steps for sign in (1.0, -1.0)]
+
+
+def noise_points(arguments: Arrays, direction: Arrays, step: float) -> list[Arrays]:
+    """Equally spaced points so close together that only rounding noise survives in high differences."""
+    return [axpy((k - NOISE_POINTS // 2) * step, direction, arguments) for k in range(NOISE_POINTS)]
+
+
+def measured_noise(values: Sequence[float] | Array) -> float:
+    """Standard deviation of the noise in one value, from the difference table; the largest over the orders 2 … 6.
+
+    σ_k² = (k!)²/(2k)! · mean(T_k²), T_k the k-th differences (Moré & Wild 2011, eq. 2.3).
+    """
+    table = np.asarray(values, dtype=float)
+    if not np.all(np.isfinite(table)):
+        return float("inf")
+    levels = []
+    factor = 1.0
+    for k in range(1, len(table) - 2):
+        table = np.diff(table)
+        factor *= k / (4.0 * k - 2.0)
+        levels.append(float(np.sqrt(factor * np.mean(table**2))))
+    return max(levels[1:6])
+
+
+def combine(values: Sequence[float] | Array, steps: Array, noise: float) -> Derivative:
+    """value ± error from the values at `ladder_points`, given the noise (a bound) of one value."""
+    phi = np.asarray(values, dtype=float).reshape(-1, 2)
+    finite = np.all(np.isfinite(phi), axis=1)
+    if finite.sum() < 3:
+        return Derivative(float("nan"), float("inf"), "the primal is not finite near the point")
+    first = int(np.argmin(finite[::-1].cumprod()[::-1] == 0))  # coarse steps may leave the domain; keep the finite tail
+    phi, h = phi[first:], steps[first:]
+    D, E = (phi[:, 0] - phi[:, 1]) / (2 * h), noise / h + np.spacing(np.abs(phi).max(axis=1)) / h
+    estimates = _extrapolations(D, E)
+    if not estimates:
+        return Derivative(float("nan"), float("inf"), "too few steps")
+    best = min(estimates, key=lambda e: e[1])
+    # finer steps truncate less: beyond their own noise they may not leave the interval; where they do, it was too narrow
+    astray = [abs(best[0] - e[0]) - best[1] - e[3] for e in estimates if e[2] > best[2]]
+    beyond = max([0.0, *astray])
+    reason = "finer steps leave the interval: a kink or a jump near the point" if beyond else ""
+    return Derivative(best[0], best[1] + 2 * beyond, reason)
+
+
+def _extrapolations(D: Array, E: Array) -> list[tuple[float, float, int, float]]:
+    """(value, error, index of the finest step used, noise) of every R and S that has coarser neighbours to judge it by."""
+    R, E_R = _richardson(D, E, RATIO**2)
+    S, E_S = _richardson(R, E_R, RATIO**4)
+    return [*_judged(R, E_R, 1), *_judged(S, E_S, 2)]
+
+
+def _judged(T: Array, E: Array, order: int) -> list[tuple[float, float, int, float]]:
+    """Each extrapolation with the change from the coarser one as its truncation error.
+
+    Two neighbours may agree by accident far from the limit; so the change before that, which falls by 256 or more a level
+    once the expansion holds, counts with a sixteenth.
+    """
+    change = np.abs(np.diff(T))
+    truncation = np.maximum(change[1:], change[:-1] / 16)
+    noise = E[2:]
+    return [(float(T[k + 2]), float(t + noise[k]), k + 2 + order, float(noise[k])) for k, t in enumerate(truncation)]
+
+
+def _richardson(D: Array, E: Array, factor: float) -> tuple[Array, Array]:
+    """(factor D(h/4) − D(h)) / (factor − 1), and the noise that this carries along."""
+    return (factor * D[1:] - D[:-1]) / (factor - 1), (factor * E[1:] + E[:-1]) / (factor - 1)
+
+
+def directional(
+    evaluate: Evaluate,
+    arguments: Arrays,
+    directions: Sequence[Arrays],
+    largest_steps: Sequence[float],
+    *,
+    levels: int = 6,
+    roundoff: float = 2.0**-53,
+    noise_floor: float = 0.0,
+) -> list[Derivative]:
+    """Derivatives along several directions in one batch of evaluations.
+
+    largest_steps: the first step along each direction (choose it where the primal is still smooth). roundoff: u of the
+    subject's precision. noise_floor: a lower bound of the noise known from elsewhere. Raises what `evaluate` raises.
+    """
+    points: list[Arrays] = []
+    ladders = [ladder(h, levels) for h in largest_steps]
+    for v, steps in zip(directions, ladders, strict=True):
+        points += ladder_points(arguments, v, steps)
+        points += noise_points(arguments, v, float(steps[-1]) / 64)
+    values = np.asarray(evaluate(points), dtype=float).reshape(len(directions), 2 * levels + NOISE_POINTS)
+    answers = []
+    for row, steps in zip(values, ladders, strict=True):
+        scale = float(np.max(np.abs(row[2 * levels :])))
+        noise = max(NOISE_SAFETY * measured_noise(row[2 * levels :]), 2 * roundoff * scale, noise_floor)
+        answers.append(combine(row[: 2 * levels], steps, noise))
+    return answers
