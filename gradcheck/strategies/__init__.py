@@ -1,0 +1,5 @@
+"""Hypothesis strategies for architectures, cases, regimes and directions (public)."""
+
+from gradcheck.strategies.networks import architectures, cases, corner_cases, directions, regimes, repertoires
+
+__all__ = ["architectures", "cases", "corner_cases", "directions", "regimes", "repertoires"]

@@ -1,0 +1,118 @@
+"""Strategies for dense networks: architectures drawn piece by piece, numbers from a seed and a number of decimals.
+
+Structure is drawn with Hypothesis and shrinks to the smallest network; the numbers come from a drawn seed, rounded to a
+drawn number of decimals, so that a minimal case has short decimals. What must not be left to luck (one sample and several,
+a square hidden layer and widths all different, every head, every activation) is in `corner_cases`.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from gradcheck.networks import Architecture, Case, Dense, Regularisation
+from gradcheck.networks.repertoire import Head, Repertoire, default_repertoire
+from gradcheck.networks.sampling import REGIMES, Regime, sample_case
+from gradcheck.numerics import Arrays, random_direction
+
+USUAL: tuple[Regime, ...] = ("ordinary", "ordinary", "ordinary", "tiny", "large", "saturated")
+_LAMBDAS = (0.0, 0.5, 0.1, 1.5)
+_DIGITS = (1, 2, None, None)
+
+
+def regimes(among: Sequence[Regime] = REGIMES) -> st.SearchStrategy[Regime]:
+    """The regimes of `gradcheck.networks.sampling`, simplest first."""
+    return st.sampled_from(tuple(among))
+
+
+def repertoires() -> st.SearchStrategy[Repertoire]:
+    """The repertoire of everything built in; narrow it with `dataclasses.replace`."""
+    return st.just(default_repertoire())
+
+
+@st.composite
+def architectures(draw: st.DrawFn, repertoire: Repertoire | None = None) -> Architecture:
+    """Dense networks of a repertoire (default: everything built in): depth, widths, activations, head, λ."""
+    r = repertoire or default_repertoire()
+    low, high = r.depths
+    inner = draw(
+        st.lists(st.tuples(st.integers(*r.widths), st.sampled_from(r.hidden)), min_size=low - 1, max_size=high - 1)
+    )
+    widths = draw(_styled([units for units, _ in inner], r))
+    head = draw(st.sampled_from(r.heads))
+    hidden = [head.activation if r.one_activation else f for _, f in inner]
+    strength = draw(st.sampled_from(_LAMBDAS)) if r.l2 else 0.0
+    return build(r, widths, [*hidden, head.activation], head, strength)
+
+
+@st.composite
+def cases(
+    draw: st.DrawFn, repertoire: Repertoire | None = None, regimes_among: Sequence[Regime] = USUAL
+) -> Case:  # fmt: skip
+    """Cases of a repertoire with numbers in one of the regimes; they shrink to few units and short decimals."""
+    r = repertoire or default_repertoire()
+    architecture = draw(architectures(r))
+    samples = draw(st.integers(*r.samples))
+    regime = draw(regimes(regimes_among))
+    digits = draw(st.sampled_from(_DIGITS))
+    hard = draw(st.booleans())
+    seed = draw(st.integers(0, 2**32 - 1))
+    return sample_case(architecture, samples, np.random.default_rng(seed), regime, digits, hard)
+
+
+@st.composite
+def directions(draw: st.DrawFn, like: Arrays) -> dict[str, Any]:
+    """Gaussian directions in the names and shapes of a point."""
+    return random_direction(like, np.random.default_rng(draw(st.integers(0, 2**32 - 1))))
+
+
+def build(
+    r: Repertoire, widths: Sequence[int], activations: Sequence[Any], head: Head, strength: float
+) -> Architecture:
+    """An architecture of the repertoire from its drawn parts."""
+    layers = tuple(Dense(n, f) for n, f in zip(widths[1:], activations, strict=True))
+    regularisation = Regularisation(strength, r.l2_form, r.l2_biases)
+    return Architecture(widths[0], layers, head.cost, head.scale, regularisation, r.dtype, r.bias)
+
+
+@st.composite
+def _styled(draw: st.DrawFn, inner: Sequence[int], r: Repertoire) -> list[int]:
+    """(n_0, …, n_L) around the drawn hidden widths: free, all hidden ones and n_0 equal, or all of them different."""
+    first, last = draw(st.integers(*r.widths)), draw(st.integers(*r.output_widths))
+    style = draw(st.sampled_from(("free", "square", "distinct")))
+    low, high = r.widths
+    if style == "square":
+        return [first] * (len(inner) + 1) + [last]
+    if style == "distinct" and high - low >= len(inner):
+        order = [
+            first + step if first + step <= high else first + step - (high - low + 1) for step in range(len(inner) + 1)
+        ]
+        return [*order, last]
+    return [first, *inner, last]
+
+
+def corner_cases(repertoire: Repertoire, seed: int) -> Iterator[Case]:
+    """What must not be left to luck, once each: every head and every hidden activation, over shapes that cover one sample
+    and several, depth 1, 2 and more, a square hidden layer and widths all different, λ = 0 and λ > 0."""
+    generator = np.random.default_rng(seed)
+    shapes = cycle(_corner_shapes(repertoire))
+    hidden = cycle(repertoire.hidden)
+    count = max(len(repertoire.heads), len(repertoire.hidden), 6)
+    heads = cycle(repertoire.heads)
+    for k in range(count):
+        head = next(heads)
+        widths, samples = next(shapes)
+        inner = [head.activation if repertoire.one_activation else next(hidden) for _ in widths[1:-1]]
+        strength = (0.0, 0.5)[(k + 1) % 2] if repertoire.l2 else 0.0
+        architecture = build(repertoire, widths, [*inner, head.activation], head, strength)
+        yield sample_case(architecture, samples, generator, hard_targets=k % 3 == 0)
+
+
+def _corner_shapes(r: Repertoire) -> list[tuple[list[int], int]]:
+    """(widths, samples) within the repertoire's limits."""
+    wanted = [([3, 4, 2], 5), ([2, 3], 1), ([2, 3, 3, 2], 3), ([3, 2], 4), ([4, 3, 5, 2], 1), ([2, 2, 2], 3)]
+    low, high = r.depths
+    fitting = [(w, m) for w, m in wanted if low <= len(w) - 1 <= high and r.samples[0] <= m <= r.samples[1]]
+    return fitting or [([2, *[3] * low], max(r.samples[0], 1))]
