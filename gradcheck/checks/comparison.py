@@ -1,0 +1,96 @@
+"""Compare a claim with an oracle: two intervals that do not meet are a discrepancy; the power is how small one could be.
+
+It must not know where the estimates come from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.numerics import Array, Arrays, Estimate
+from gradcheck.numerics.estimate import excess
+
+MOST = 6
+"""Discrepancies that a comparison keeps, worst first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """One component: claimed and expected value, and the bound that their distance exceeds."""
+
+    parameter: str
+    index: tuple[int, ...]
+    claimed: float
+    expected: float
+    bound: float
+    oracle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Outcome per tensor: the largest |difference| / bound (more than 1: they differ), and the power of the comparison.
+
+    power: the smallest error that would have been seen, relative to the tensor's largest component; inf without power.
+    """
+
+    excess: Mapping[str, float]
+    power: Mapping[str, float]
+    discrepancies: tuple[Discrepancy, ...]
+    components: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every component's intervals meet."""
+        return all(r <= 1.0 for r in self.excess.values())
+
+    def wrong(self) -> list[str]:
+        """Names of the tensors that differ."""
+        return [name for name, r in self.excess.items() if not r <= 1.0]
+
+
+def compare(claim: Estimate, oracle: Estimate) -> Comparison:
+    """Component by component over the names that both have."""
+    ratios: dict[str, float] = {}
+    power: dict[str, float] = {}
+    found: list[tuple[float, Discrepancy]] = []
+    count = 0
+    for name in (n for n in oracle.value if n in claim.value):
+        bound = claim.error[name] + oracle.error[name]
+        ratio = excess(claim.value[name] - oracle.value[name], bound)
+        ratios[name] = float(ratio.max(initial=0.0))
+        power[name] = relative_power(oracle.value[name], bound)
+        count += ratio.size
+        found += _worst(name, ratio, claim.value[name], oracle, bound)
+    found.sort(key=lambda pair: -pair[0])
+    return Comparison(ratios, power, tuple(d for _, d in found[:MOST]), count)
+
+
+def relative_power(expected: Array, bound: Array) -> float:
+    """Smallest visible error in any one component over the tensor's largest component; inf where the tensor is zero."""
+    largest = float(np.max(np.abs(expected), initial=0.0))
+    smallest = float(np.max(bound, initial=0.0))
+    return smallest / largest if largest > 0 and np.isfinite(smallest) else float("inf")
+
+
+def constant_ratio(claim: Arrays, oracle: Estimate) -> float | None:
+    """r when claim = r · oracle in every component to within the bounds (and r ≠ 1 is distinguishable); else None."""
+    g = np.concatenate([oracle.value[n].ravel() for n in claim if n in oracle.value])
+    c = np.concatenate([claim[n].ravel() for n in claim if n in oracle.value])
+    e = np.concatenate([oracle.error[n].ravel() for n in claim if n in oracle.value])
+    if g.size < 2 or not np.any(g) or not np.all(np.isfinite(c)) or not np.all(np.isfinite(e)):
+        return None
+    r = float(np.vdot(g, c) / np.vdot(g, g))
+    tolerance = 4 * (1 + abs(r)) * e + 64 * np.finfo(float).eps * np.abs(c)
+    return r if np.all(np.abs(c - r * g) <= tolerance) and r != 0 else None
+
+
+def _worst(name: str, ratio: Array, claimed: Array, oracle: Estimate, bound: Array) -> list[tuple[float, Discrepancy]]:
+    flat = ratio.ravel()
+    order = np.argsort(-flat, kind="stable")[:MOST]
+    out = []
+    for k in order[flat[order] > 1.0]:
+        index = tuple(int(i) for i in np.unravel_index(int(k), ratio.shape))
+        given, expected = float(claimed[index]), float(oracle.value[name][index])
+        out.append((float(flat[k]), Discrepancy(name, index, given, expected, float(bound[index]), oracle.method)))
+    return out

@@ -1,0 +1,368 @@
+"""The ladder of checks for one case: structure, effects, primal, triangle; the first broken rung is named.
+
+claim     what the subject's backward pass returned
+own       finite differences of the subject's own cost
+trusted   jax.grad of the trusted definition
+
+The triangle reads: both agree, clean · both disagree with the claim, the backward pass is wrong · own agrees and trusted does
+not, the forward pass, the cost or a convention differs · trusted agrees and own does not, the cost code is wrong.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+
+from gradcheck.checks.comparison import Comparison, Discrepancy, compare, constant_ratio
+from gradcheck.networks import Case, Point, forward
+from gradcheck.networks import cost as trusted_cost
+from gradcheck.networks.costs import cost_named
+from gradcheck.numerics import Array, Arrays, Estimate, random_direction, unit_roundoff
+from gradcheck.oracles.autodiff import value_and_gradient
+from gradcheck.oracles.error_analysis import RoundingBounds, rounding_bounds
+from gradcheck.oracles.finite_difference import Derivative, directional
+from gradcheck.subjects.layout import Layout
+from gradcheck.subjects.protocol import Claim, Subject
+
+NO_POWER = 1e-3
+"""A case that would not have shown an error of this relative size in any tensor is no evidence."""
+FD_NO_POWER = 1e-2
+
+
+class Fault(Enum):
+    """What broke, as the ladder can tell it; the report maps each to a code."""
+
+    MISSING = "a gradient is missing"
+    COUNT = "wrong number of gradients"
+    TYPE = "not an array of real numbers"
+    SHAPE = "wrong shape"
+    DTYPE = "wrong dtype"
+    NONFINITE = "not finite"
+    MUTATION = "mutation"
+    ALIASING = "aliasing"
+    NONDETERMINISM = "nondeterminism"
+    STALE_STATE = "stale state"
+    ACCUMULATION = "accumulation"
+    BACKWARD = "the backward pass is wrong"
+    FORWARD = "forward pass, cost or convention differs"
+    COST_CODE = "the cost code is wrong"
+    SCALE = "constant multiple of the gradient of the own cost"
+    ALL_DIFFER = "forward pass, cost and gradient disagree"
+    PRECISION = "less precision than the dtype"
+
+
+@dataclass(frozen=True, slots=True)
+class Oracles:
+    """The three corners of the triangle at one case, as far as they are to be had."""
+
+    claim: Estimate
+    trusted: Estimate | None
+    own: Mapping[str, tuple[Arrays, Derivative]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """The outcome of one case.
+
+    fault: the first broken rung, None when clean. silent: why the case is no evidence, empty otherwise.
+    power: per tensor, the smallest relative error that would have been seen. agreement: the largest ratio of
+    |own − trusted| to the sum of their bounds.
+    """
+
+    fault: Fault | None
+    rung: str
+    message: str = ""
+    parameter: str | None = None
+    discrepancies: tuple[Discrepancy, ...] = ()
+    power: Mapping[str, float] = field(default_factory=dict)
+    components: int = 0
+    silent: str = ""
+    ratio: float | None = None
+    agreement: float = 0.0
+    wrong: tuple[str, ...] = ()
+
+
+def examine(
+    subject: Subject,
+    case: Case,
+    layout: Layout,
+    *,
+    trusted: bool = True,
+    other: Case | None = None,
+    differences: bool = True,
+) -> Examination:
+    """Climb the ladder at one case; `other` (another case of the same shapes or not) turns the effects rung on.
+
+    trusted: whether the trusted definition is the subject's own. differences: whether own finite differences are taken.
+    Raises SubjectError when the subject fails to run.
+    """
+    value, pullback = subject.vjp(case, layout)
+    claim = pullback(case.cotangent)
+    broken = structure(claim)
+    if broken is None and other is not None:
+        broken = effects(subject, case, other, layout)
+    if broken is not None:
+        return broken
+    return triangle(subject, case, layout, value, claim, trusted=trusted, differences=differences)
+
+
+def structure(claim: Claim) -> Examination | None:
+    """Rung 1: names, count, type, shape and dtype of the gradients."""
+    if not claim.problems:
+        return None
+    first = claim.problems[0]
+    message = "; ".join(p.message for p in claim.problems[:4])
+    return Examination(Fault[first.kind.upper()], "structure", message, first.parameter)
+
+
+def effects(subject: Subject, case: Point, other: Point, layout: Layout) -> Examination | None:
+    """Rung 2: arguments unchanged, no aliasing, the same answer when asked again or after another point."""
+    found = subject.effects(case, other, layout)
+    if not found:
+        return None
+    message = "; ".join(e.what for e in found[:4])
+    return Examination(Fault[found[0].kind.upper()], "effects", message)
+
+
+def triangle(
+    subject: Subject,
+    case: Case,
+    layout: Layout,
+    value: Array | None,
+    claim: Claim,
+    *,
+    trusted: bool,
+    differences: bool,
+) -> Examination:
+    """Rungs 3 and 4: primal value, then claim, own and trusted derivative against one another."""
+    bounds = rounding_bounds(case, "float32" if _single(case, claim) else None)
+    expected = trusted_estimate(case, "x" in claim.gradient)
+    estimate = Estimate(claim.gradient, {n: bounds.gradient[n] for n in claim.gradient}, "claim")
+    nonfinite = _nonfinite(estimate, expected)
+    if nonfinite is not None:
+        return nonfinite
+    own = own_differences(subject, case, layout, estimate) if differences and value is not None else {}
+    return judge(case, Oracles(estimate, expected if trusted else None, own), _primal_agrees(case, value, bounds))
+
+
+def judge(case: Case, oracles: Oracles, primal_agrees: bool | None) -> Examination:
+    """The cell of the triangle, in words. primal_agrees is None where no cost is declared."""
+    claim, trusted = oracles.claim, oracles.trusted
+    claim_own = against_own(claim, oracles.own)
+    if trusted is None:
+        return _own_only(claim, claim_own, oracles.own)
+    against_trusted = compare(claim, trusted)
+    own_trusted = against_own(trusted, oracles.own)
+    agreement = max((r for r in own_trusted.values() if r is not None), default=0.0)
+    known = [r for r in claim_own.values() if r is not None]
+    own_agrees = all(r <= 1.0 for r in known) if known else None
+    if against_trusted.agrees and own_agrees is not False:
+        return _clean(against_trusted, agreement)
+    if against_trusted.agrees:
+        return _cost_code(claim, oracles, claim_own, agreement)
+    ratio = constant_ratio(claim.value, trusted)
+    differs = Examination(
+        Fault.BACKWARD,
+        "triangle",
+        discrepancies=against_trusted.discrepancies,
+        components=against_trusted.components,
+        agreement=agreement,
+        ratio=ratio,
+        wrong=tuple(against_trusted.wrong()),
+    )
+    return _named(differs, case, own_agrees, primal_agrees, own_trusted)
+
+
+def _named(
+    differs: Examination,
+    case: Case,
+    own_agrees: bool | None,
+    primal_agrees: bool | None,
+    own_trusted: Mapping[str, float | None],
+) -> Examination:
+    """Which of the culprits it is, once claim and trusted gradient differ."""
+    from dataclasses import replace
+
+    own_is_trusted = all(r <= 1.0 for r in own_trusted.values() if r is not None)
+    if own_agrees and primal_agrees is False:
+        message = "its gradient is that of its own cost, but its cost is not the declared one"
+        return replace(differs, fault=Fault.FORWARD, rung="primal", message=message)
+    if own_agrees and not own_is_trusted:
+        message = "its gradient is that of its own cost, whose derivative is not the trusted one"
+        return replace(differs, fault=Fault.FORWARD, message=message)
+    if own_agrees is False and not own_is_trusted:
+        message = "the claim, the differences of its own cost and the trusted gradient all differ from one another"
+        return replace(differs, fault=Fault.ALL_DIFFER, message=message)
+    if own_agrees is None and primal_agrees is False:
+        return replace(differs, fault=Fault.FORWARD, rung="primal", message="its cost is not the declared one")
+    witness = "finite differences of its own cost and jax.grad agree" if own_agrees is False else "jax.grad disagrees"
+    return replace(differs, message=f"{witness}: the claim is wrong")
+
+
+def _clean(against: Comparison, agreement: float) -> Examination:
+    silent = "" if any(p < NO_POWER for p in against.power.values()) else "no tensor's gradient stands out of rounding"
+    return Examination(
+        None, "components", power=against.power, components=against.components, silent=silent, agreement=agreement
+    )
+
+
+def _cost_code(
+    claim: Estimate, oracles: Oracles, claim_own: Mapping[str, float | None], agreement: float
+) -> Examination:
+    """jax agrees with the claim, the subject's own cost does not: a constant factor is told apart."""
+    ratios = [_ratio(claim, *oracles.own[n]) for n, r in claim_own.items() if r is not None and n in oracles.own]
+    known = [r for r in ratios if r is not None]
+    same = len(known) > 1 and max(known) - min(known) <= 1e-6 * max(abs(k) for k in known)
+    ratio = float(np.median(known)) if same else None
+    return Examination(
+        Fault.SCALE if same else Fault.COST_CODE,
+        "triangle",
+        "the claim is the trusted gradient, but not the derivative of its own cost",
+        discrepancies=own_discrepancies(claim, oracles.own, claim_own),
+        agreement=agreement,
+        ratio=ratio,
+        wrong=tuple(n for n, r in claim_own.items() if r is not None and r > 1),
+    )
+
+
+def _own_only(
+    claim: Estimate, claim_own: Mapping[str, float | None], own: Mapping[str, tuple[Arrays, Derivative]]
+) -> Examination:
+    """No trusted definition: the subject's own cost judges alone."""
+    known = {n: r for n, r in claim_own.items() if r is not None}
+    if all(r <= 1.0 for r in known.values()):
+        power = {n: _fd_power(claim, *own[n]) for n in known}
+        silent = "" if any(p < FD_NO_POWER for p in power.values()) else "finite differences gave no usable bound"
+        return Examination(None, "projection", power=power, components=len(known), silent=silent)
+    ratios = [_ratio(claim, *own[n]) for n in known]
+    values = [r for r in ratios if r is not None]
+    same = len(values) > 1 and max(values) - min(values) <= 1e-5 * max(abs(v) for v in values)
+    return Examination(
+        Fault.SCALE if same else Fault.BACKWARD,
+        "projection",
+        "the claim is not the derivative of its own cost",
+        discrepancies=own_discrepancies(claim, own, claim_own),
+        ratio=float(np.median(values)) if same else None,
+        wrong=tuple(n for n, r in known.items() if r > 1),
+    )
+
+
+def trusted_estimate(case: Case, by_input: bool) -> Estimate:
+    """jax.grad of the trusted definition with its rounding bound; a guarded logarithm widens it by what the guard does."""
+    _, gradient = value_and_gradient(case, by_input=by_input)
+    bounds = rounding_bounds(case, "float64").gradient
+    error = {n: bounds[n] for n in gradient}
+    if case.architecture.cost.guard:
+        from dataclasses import replace
+
+        plain = replace(case, architecture=replace(case.architecture, cost=cost_named(case.architecture.cost.name)))
+        exact = value_and_gradient(plain, by_input=by_input)[1]
+        error = {n: error[n] + np.abs(gradient[n] - exact[n]) for n in gradient}
+    return Estimate(gradient, error, "jax.grad")
+
+
+def own_differences(
+    subject: Subject, case: Case, layout: Layout, claim: Estimate
+) -> dict[str, tuple[Arrays, Derivative]]:
+    """One Gaussian direction per tensor, and the derivative of the subject's own cost along it."""
+    seed = int(np.abs(case.inputs).sum() * 1e6) % 2**32
+    generator = np.random.default_rng(seed)
+    names = [n for n in claim.value if n in case.parameters]
+    directions = [random_direction(case.parameters, generator, [n]) for n in names]
+    steps = [smooth_step(case, v) for v in directions]
+    u = unit_roundoff(case.dtype)
+
+    def evaluate(points: Sequence[Arrays]) -> list[float]:
+        return [float(v) for v in subject.forward([case.at(p) for p in points], layout)]
+
+    derivatives = directional(evaluate, case.parameters, directions, steps, roundoff=u)
+    return {n: (v, d) for n, v, d in zip(names, directions, derivatives, strict=True)}
+
+
+def smooth_step(case: Case, direction: Arrays) -> float:
+    """The largest step along a direction that moves no weighted input by more than 1/4 and crosses no kink.
+
+    Judged on the trusted forward pass; where a kink is too close for any step, the ladder itself will say so.
+    """
+    z0, a0 = forward(case)
+    small = 1e-4
+    moved = forward(case.at({n: case.parameters[n] + small * v for n, v in direction.items()}))[0]
+    change = max(float(np.max(np.abs(b - a), initial=0.0)) for a, b in zip(z0[1:], moved[1:], strict=True)) / small
+    h = min(0.25 / change if change > 0 else 1.0, 1.0)
+    for _ in range(10):
+        if _same_sides(case, direction, h, (z0, a0)):
+            return h
+        h /= 4
+    return h
+
+
+def _same_sides(case: Case, direction: Arrays, h: float, base: tuple[list[Array], list[Array]]) -> bool:
+    cost = case.architecture.cost
+    for step in (h, -h, h / 2, -h / 2):
+        z, a = forward(case.at({n: case.parameters[n] + step * v for n, v in direction.items()}))
+        for l, layer in enumerate(case.architecture.layers, start=1):
+            if any(np.any((z[l] > k) != (base[0][l] > k)) for k in (*layer.activation.kinks, *layer.activation.joints)):
+                return False
+        if cost.kinks is not None:
+            before, after = (cost.kinks(o, case.targets) for o in (base[1][-1], a[-1]))
+            if np.any((before > 0) != (after > 0)):
+                return False
+    return True
+
+
+def against_own(estimate: Estimate, own: Mapping[str, tuple[Arrays, Derivative]]) -> dict[str, float | None]:
+    """Per tensor |⟨estimate, v⟩ − own| / bound; None where the differences gave no bound worth having."""
+    out: dict[str, float | None] = {}
+    for name, (v, derivative) in own.items():
+        value, error = estimate.along(v)
+        size = float(np.linalg.norm(estimate.value[name])) + abs(derivative.value)
+        usable = np.isfinite(derivative.error) and derivative.error <= FD_NO_POWER * size
+        out[name] = abs(value - derivative.value) / (error + derivative.error) if usable else None
+    return out
+
+
+def _fd_power(claim: Estimate, v: Arrays, derivative: Derivative) -> float:
+    size = float(np.sqrt(sum(np.sum(claim.value[n] ** 2) for n in v)))
+    return (derivative.error + claim.along(v)[1]) / size if size > 0 else float("inf")
+
+
+def _ratio(claim: Estimate, v: Arrays, derivative: Derivative) -> float | None:
+    value, _ = claim.along(v)
+    return value / derivative.value if derivative.value and np.isfinite(derivative.error) else None
+
+
+def own_discrepancies(
+    claim: Estimate, own: Mapping[str, tuple[Arrays, Derivative]], against: Mapping[str, float | None]
+) -> tuple[Discrepancy, ...]:
+    """A projection has no index: the discrepancy is that of the tensor along its random direction."""
+    out = []
+    for name, ratio in against.items():
+        if ratio is not None and ratio > 1:
+            v, derivative = own[name]
+            value, error = claim.along(v)
+            out.append(Discrepancy(name, (), value, derivative.value, error + derivative.error, "finite differences along a random direction"))  # noqa: E501  # fmt: skip
+    return tuple(out)
+
+
+def _single(case: Case, claim: Claim) -> bool:
+    return case.dtype == "float32"
+
+
+def _primal_agrees(case: Case, value: Array | None, bounds: RoundingBounds) -> bool | None:
+    if value is None:
+        return None
+    expected = trusted_cost(case)
+    return bool(abs(float(value) - expected) <= 4 * bounds.value + 1e-300)
+
+
+def _nonfinite(claim: Estimate, trusted: Estimate) -> Examination | None:
+    """A gradient with NaN or infinity where the trusted one is finite."""
+    for name, g in claim.value.items():
+        bad = ~np.isfinite(g) & np.isfinite(trusted.value[name])
+        if bad.any():
+            index = tuple(int(i) for i in np.argwhere(bad)[0])
+            shown = Discrepancy(name, index, float(g[index]), float(trusted.value[name][index]), float(trusted.error[name][index]), "jax.grad")  # noqa: E501  # fmt: skip
+            message = f"the gradient of {name} holds {int(bad.sum())} values that are not finite"
+            return Examination(Fault.NONFINITE, "structure", message, name, (shown,), wrong=(name,))
+    return None

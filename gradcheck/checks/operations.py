@@ -1,0 +1,150 @@
+"""The ladder for one layer or function: structure, effects, output, then the pullback of a random cotangent.
+
+The cotangent is random, never all ones: a softmax whose backward returns zero passes under a sum. Where there is a trusted
+definition the triangle has three corners, otherwise finite differences of the subject's own forward pass judge alone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.checks.comparison import Discrepancy, compare, relative_power
+from gradcheck.checks.ladder import Examination, Fault, against_own, effects, own_discrepancies, structure
+from gradcheck.networks import OperationCase
+from gradcheck.numerics import Array, Arrays, Estimate, random_direction, unit_roundoff
+from gradcheck.oracles.finite_difference import Derivative, directional
+from gradcheck.subjects.layout import Layout
+from gradcheck.subjects.protocol import Subject
+
+LEVELS = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trusted:
+    """The trusted corner: output with its error, and the cotangents of the arguments."""
+
+    output: Array
+    output_error: Array
+    pullback: Estimate
+
+
+Reference = Callable[[OperationCase], Trusted | None]
+
+
+def examine_operation(
+    subject: Subject,
+    case: OperationCase,
+    layout: Layout,
+    trusted: Trusted | None,
+    *,
+    other: OperationCase | None = None,
+) -> Examination:
+    """Climb the ladder at one case. Raises SubjectError when the subject fails to run."""
+    value, pullback = subject.vjp(case, layout)
+    claim = pullback(case.cotangent)
+    broken = structure(claim)
+    if broken is None and other is not None:
+        broken = effects(subject, case, other, layout)
+    if broken is not None:
+        return broken
+    error = {n: trusted.pullback.error[n] for n in claim.gradient} if trusted else rounding_guess(case, claim.gradient)
+    estimate = Estimate(claim.gradient, error, "claim")
+    own = own_differences(subject, case, layout, estimate)
+    if trusted is None:
+        return _own_only(estimate, own)
+    return _triangle(estimate, trusted, own, value)
+
+
+def rounding_guess(case: OperationCase, gradient: Arrays) -> dict[str, Array]:
+    """Error bound of a claim without a trusted definition: some roundings of the largest component, tensor by tensor."""
+    u = unit_roundoff(case.dtype)
+    return {n: np.full(g.shape, 64 * u * float(np.max(np.abs(g), initial=0.0))) for n, g in gradient.items()}
+
+
+def own_differences(
+    subject: Subject, case: OperationCase, layout: Layout, claim: Estimate
+) -> dict[str, tuple[Arrays, Derivative]]:
+    """One Gaussian direction per argument; the differences of ⟨cotangent, output⟩ along it."""
+    generator = np.random.default_rng(int(np.abs(case.cotangent).sum() * 1e6) % 2**32)
+    names = list(claim.value)
+    directions = [random_direction(case.arguments, generator, [n]) for n in names]
+    steps = [first_step(case.arguments[n], v[n]) for n, v in zip(names, directions, strict=True)]
+
+    def evaluate(points: Sequence[Arrays]) -> list[float]:
+        outputs = subject.forward([case.at(p) for p in points], layout)
+        return [float(np.vdot(case.cotangent, o)) for o in outputs]
+
+    u = unit_roundoff(case.dtype)
+    derivatives = directional(evaluate, case.arguments, directions, steps, levels=LEVELS, roundoff=u)
+    return {n: (v, d) for n, v, d in zip(names, directions, derivatives, strict=True)}
+
+
+def first_step(argument: Array, direction: Array) -> float:
+    """The largest step that moves no component by more than 0.02 of its tensor's size: within the margin of a kink."""
+    reach = 0.02 * max(1.0, float(np.sqrt(np.mean(argument**2))) if argument.size else 1.0)
+    largest = float(np.max(np.abs(direction), initial=0.0))
+    return reach / largest if largest > 0 else reach
+
+
+def _triangle(
+    claim: Estimate, trusted: Trusted, own: Mapping[str, tuple[Arrays, Derivative]], value: Array | None
+) -> Examination:
+    comparison = compare(claim, trusted.pullback)
+    own_claim, own_trusted = against_own(claim, own), against_own(trusted.pullback, own)
+    own_agrees = all(r <= 1 for r in own_claim.values() if r is not None)
+    output_agrees = value is None or bool(np.all(np.abs(value - trusted.output) <= 4 * trusted.output_error + 1e-300))
+    agreement = max((r for r in own_trusted.values() if r is not None), default=0.0)
+    if comparison.agrees and own_agrees and output_agrees:
+        return Examination(
+            None, "components", power=comparison.power, components=comparison.components, agreement=agreement
+        )
+    if comparison.agrees and output_agrees:
+        message = "the pullback is the trusted one, but not the derivative of its own forward pass"
+        wrong = tuple(n for n, r in own_claim.items() if r is not None and r > 1)
+        return Examination(
+            Fault.COST_CODE, "triangle", message, discrepancies=own_discrepancies(claim, own, own_claim), wrong=wrong
+        )
+    return _wrong(comparison.discrepancies, tuple(comparison.wrong()), own_agrees, output_agrees, agreement)
+
+
+def _wrong(
+    discrepancies: tuple[Discrepancy, ...],
+    wrong: tuple[str, ...],
+    own_agrees: bool,
+    output_agrees: bool,
+    agreement: float,
+) -> Examination:
+    shown = discrepancies
+    if not output_agrees:
+        fault = Fault.FORWARD if own_agrees else Fault.ALL_DIFFER
+        message = "the output of its forward pass is not that of the layer" + (
+            "" if own_agrees else ", and its pullback is not the derivative of its own forward pass"
+        )
+        return Examination(fault, "primal", message, discrepancies=shown, agreement=agreement, wrong=wrong)
+    if own_agrees:
+        message = "its pullback is the derivative of its own forward pass near the point, but not the trusted one"
+        return Examination(Fault.FORWARD, "triangle", message, discrepancies=shown, wrong=wrong)
+    message = "finite differences of its own forward pass and jax.grad agree: the claim is wrong"
+    parameter = wrong[0] if wrong else None
+    return Examination(Fault.BACKWARD, "triangle", message, parameter, shown, agreement=agreement, wrong=wrong)
+
+
+def _own_only(claim: Estimate, own: Mapping[str, tuple[Arrays, Derivative]]) -> Examination:
+    known = {n: r for n, r in against_own(claim, own).items() if r is not None}
+    wrong = tuple(n for n, r in known.items() if r > 1)
+    if wrong:
+        message = "the claim is not the derivative of its own forward pass"
+        return Examination(
+            Fault.BACKWARD, "projection", message, wrong[0], own_discrepancies(claim, own, known), wrong=wrong
+        )
+    power = {
+        n: (own[n][1].error / norm if (norm := float(np.linalg.norm(claim.value[n]))) else float("inf")) for n in known
+    }
+    silent = "" if known else "finite differences gave no usable bound"
+    return Examination(None, "projection", power=power, components=len(known), silent=silent)
+
+
+def power_of(trusted: Trusted) -> dict[str, float]:
+    """Per argument, the smallest visible relative error."""
+    return {n: relative_power(g, 2 * trusted.pullback.error[n]) for n, g in trusted.pullback.value.items()}

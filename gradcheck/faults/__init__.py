@@ -1,0 +1,1 @@
+"""Faults of hand-written backprop: the catalogue, planting, and matching."""
