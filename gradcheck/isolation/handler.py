@@ -1,0 +1,41 @@
+"""The child's handler: loads the subject, recognises its convention, and answers what `RemoteSubject` asks."""
+
+from typing import Any
+
+from gradcheck.isolation import wire
+from gradcheck.subjects import Layout, LocalSubject, SubjectConfiguration, detect, load
+
+
+class SubjectHandler:
+    """One loaded subject."""
+
+    def __init__(self, subject: LocalSubject) -> None:
+        self._subject = subject
+
+    def handle(self, op: str, payload: Any) -> Any:
+        """Answer one request; exceptions travel back as SubjectErrors."""
+        if op == "offer":
+            return wire.pack_offer(self._subject.offer)
+        layout = Layout(**payload["layout"])
+        points = wire.unpack_points(payload["points"])
+        if op == "forward":
+            return list(self._subject.forward(points, layout))
+        if op == "output":
+            return self._subject.output(points[0], layout)  # type: ignore[arg-type]
+        if op == "cost_derivative":
+            return self._subject.cost_derivative(points[0], payload["a"], payload["y"], layout)  # type: ignore[arg-type]
+        if op == "effects":
+            other = wire.unpack_points(payload["other"])[0]
+            return wire.pack_effects(self._subject.effects(points[0], other, layout))
+        if op == "vjp":
+            value, pullback = self._subject.vjp(points[0], layout)
+            return {"value": value, "claims": [wire.pack_claim(pullback(ct)) for ct in payload["cotangents"]]}
+        msg = f"unknown request {op!r}"
+        raise ValueError(msg)
+
+
+def create(setup: dict[str, Any]) -> SubjectHandler:
+    """Load `setup["path"]` (`setup["object"]` in it) and find its convention (or take `setup["convention"]`)."""
+    members = load(setup["path"], setup["object"])
+    configuration = SubjectConfiguration(convention=setup["convention"])
+    return SubjectHandler(LocalSubject(detect(members, setup["name"], configuration)))

@@ -1,0 +1,89 @@
+"""A subject in a limited child process, with the same face as one in this process."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+import numpy as np
+
+from gradcheck.errors import SubjectError
+from gradcheck.isolation import wire
+from gradcheck.isolation.worker import Worker
+from gradcheck.networks import Case, Point
+from gradcheck.numerics import Array
+from gradcheck.subjects import Claim, Effect, Layout, Offer, Pullback
+
+T = TypeVar("T")
+
+
+class RemoteSubject:
+    """`Subject` over a started worker whose handler is `gradcheck.isolation.handler`.
+
+    Nothing the child says is believed beyond its form: numbers are claims, and shapes are checked again here.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._offer = self._read(lambda: wire.unpack_offer(worker.request("offer", None)))
+
+    @property
+    def offer(self) -> Offer:
+        """What the subject can be asked."""
+        return self._offer
+
+    def forward(self, points: Sequence[Point], layout: Layout) -> list[Array]:
+        """Primal values, in one request where the points are one case at different arguments."""
+        if not points:
+            return []
+        batches = [points] if wire.same_family(points) else [[p] for p in points]
+        values = [v for batch in batches for v in self._ask("forward", batch, layout)]
+        return self._read(lambda: [_float_array(v) for v in values])
+
+    def output(self, case: Case, layout: Layout) -> Array:
+        """The output activations (n_L, m)."""
+        return self._read(lambda: _float_array(self._ask("output", [case], layout), case.targets.shape))
+
+    def cost_derivative(self, case: Case, a: Array, y: Array, layout: Layout) -> Array:
+        """The file's own ∂C/∂a (n_L, m)."""
+        return self._read(lambda: _float_array(self._ask("cost_derivative", [case], layout, a=a, y=y), a.shape))
+
+    def vjp(self, point: Point, layout: Layout) -> tuple[Array | None, Pullback]:
+        """Value and claim come in one request; the pullback asks again only for another cotangent."""
+        first = point.cotangent
+        answer = self._ask("vjp", [point], layout, cotangents=[first])
+        claim = self._read(lambda: wire.unpack_claim(answer["claims"][0], point))
+        value = self._read(lambda: None if answer["value"] is None else _float_array(answer["value"]))
+
+        def pullback(cotangent: Array) -> Claim:
+            if cotangent is first or np.array_equal(cotangent, first):
+                return claim
+            again = self._ask("vjp", [point], layout, cotangents=[cotangent])
+            return self._read(lambda: wire.unpack_claim(again["claims"][0], point))
+
+        return value, pullback
+
+    def effects(self, point: Point, other: Point, layout: Layout) -> list[Effect]:
+        """What was observed in the child."""
+        answer = self._ask("effects", [point], layout, other=wire.pack_points([other]))
+        return self._read(lambda: wire.unpack_effects(answer))
+
+    def _ask(self, op: str, points: Sequence[Point], layout: Layout, **more: Any) -> Any:
+        payload = {"layout": asdict(layout), "points": wire.pack_points(points), **more}
+        return self._worker.request(op, payload)
+
+    @staticmethod
+    def _read(read: Callable[[], T]) -> T:
+        """Run a reader of the child's answer; whatever does not have the promised form is a broken protocol."""
+        try:
+            return read()
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            msg = f"the child's answer has not the promised form ({type(error).__name__}: {error!s:.100})"
+            raise SubjectError("protocol", msg) from error
+
+
+def _float_array(value: Any, shape: tuple[int, ...] | None = None) -> Array:
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub" or (shape is not None and array.shape != shape):
+        msg = f"expected real numbers of shape {shape}, got dtype {array.dtype} and shape {array.shape}"
+        raise ValueError(msg)
+    return array.astype(np.float64)

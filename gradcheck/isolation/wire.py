@@ -1,0 +1,145 @@
+"""Points, offers, claims and effects as plain values and arrays: what crosses between parent and child, without pickle."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.errors import UsageError
+from gradcheck.networks import (
+    Activation,
+    Case,
+    Cost,
+    OperationCase,
+    Point,
+    Vocabulary,
+    architecture_from_json,
+    architecture_to_json,
+)
+from gradcheck.subjects import Claim, Effect, Layout, Offer, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class NamesOnly(Vocabulary):
+    """In the child a user's own activation is a name: the subject brings its own code, and nothing trusted runs there."""
+
+    def activation(self, name: str) -> Activation:
+        """The built-in activation, or one that is nothing but its name."""
+        try:
+            return Vocabulary.activation(self, name)
+        except UsageError:
+            return Activation(name, _nothing)
+
+    def cost(self, name: str) -> Cost:
+        """The built-in cost, or one that is nothing but its name."""
+        try:
+            return Vocabulary.cost(self, name)
+        except UsageError:
+            return Cost(name, _nothing)
+
+
+def _nothing(*arguments: Any) -> Any:
+    msg = "a user's own definition is only a name here"
+    raise NotImplementedError(msg)
+
+
+def pack_points(points: Sequence[Point]) -> dict[str, Any]:
+    """The first point whole, the others by the arguments in which they differ from it."""
+    first = points[0]
+    variations = [{n: a for n, a in p.arguments.items() if a is not first.arguments.get(n)} for p in points]
+    return {"base": _pack(first), "variations": variations}
+
+
+def unpack_points(data: Mapping[str, Any]) -> list[Point]:
+    """The inverse of `pack_points`."""
+    base = _unpack(data["base"])
+    return [base.at(v) if v else base for v in data["variations"]]
+
+
+def same_family(points: Sequence[Point]) -> bool:
+    """Whether all points are one case at different arguments, so that they may be packed together."""
+    first = points[0]
+    if isinstance(first, Case):
+        return all(
+            isinstance(p, Case)
+            and p.architecture is first.architecture
+            and p.inputs is first.inputs
+            and p.targets is first.targets
+            for p in points
+        )
+    return len(points) == 1
+
+
+def _pack(point: Point) -> dict[str, Any]:
+    if isinstance(point, Case):
+        return {
+            "architecture": architecture_to_json(point.architecture),
+            "parameters": dict(point.parameters),
+            "inputs": point.inputs,
+            "targets": point.targets,
+        }
+    assert isinstance(point, OperationCase)
+    return {
+        "operation": point.operation,
+        "arguments": dict(point.arguments),
+        "cotangent": point.cotangent,
+        "fixed": dict(point.fixed),
+        "dtype": point.dtype,
+    }
+
+
+def _unpack(data: Mapping[str, Any]) -> Point:
+    if "operation" in data:
+        return OperationCase(data["operation"], data["arguments"], data["cotangent"], data["fixed"], data["dtype"])
+    architecture = architecture_from_json(data["architecture"], NamesOnly())
+    return Case(architecture, data["parameters"], data["inputs"], data["targets"])
+
+
+def pack_offer(offer: Offer) -> dict[str, Any]:
+    """An offer as plain values."""
+    return {**asdict(offer), "layouts": [asdict(k) for k in offer.layouts]}
+
+
+def unpack_offer(data: Mapping[str, Any]) -> Offer:
+    """The inverse of `pack_offer`; lists become tuples again."""
+    values = {f.name: _tuples(data[f.name]) for f in fields(Offer)}
+    return replace(Offer(**{**values, "layouts": ()}), layouts=tuple(Layout(**k) for k in data["layouts"]))
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def pack_claim(claim: Claim) -> dict[str, Any]:
+    """A claim as plain values and arrays."""
+    return {
+        "gradient": dict(claim.gradient),
+        "problems": [asdict(p) for p in claim.problems],
+        "dtypes": dict(claim.dtypes),
+    }
+
+
+def unpack_claim(data: Mapping[str, Any], point: Point) -> Claim:
+    """The inverse of `pack_claim`; a gradient of another shape than its argument is never believed."""
+    problems = [Problem(**p) for p in data["problems"]]
+    gradient: dict[str, Any] = {}
+    for name, g in data["gradient"].items():
+        expected = point.arguments[name].shape if name in point.arguments else None
+        if name == "x" and isinstance(point, Case):
+            expected = point.inputs.shape
+        if expected is None or not isinstance(g, np.ndarray) or g.shape != expected or g.dtype != np.float64:
+            problems.append(Problem("shape", str(name), f"the child sent no readable gradient of {name}"))
+        else:
+            gradient[name] = g
+    return Claim(gradient, tuple(problems), data["dtypes"])
+
+
+def pack_effects(effects: Sequence[Effect]) -> list[dict[str, str]]:
+    """Effects as plain values."""
+    return [asdict(e) for e in effects]
+
+
+def unpack_effects(data: Sequence[Mapping[str, Any]]) -> list[Effect]:
+    """The inverse of `pack_effects`."""
+    return [Effect(e["kind"], str(e["what"])) for e in data]
