@@ -1,0 +1,31 @@
+"""Renderers: `Report -> str`, one module for each format. They see reports and nothing else: no file, no terminal."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from gradcheck.render import concise, github, json_text, junit, markdown, terminal
+from gradcheck.report import Report
+
+Renderer = Callable[[Report], str]
+
+RENDERERS: Mapping[str, Renderer] = {
+    "rich": terminal.render,
+    "concise": concise.render,
+    "json": json_text.render,
+    "markdown": markdown.render,
+    "github": github.render,
+    "junit": junit.render,
+}
+
+COLLECTORS: Mapping[str, Callable[[Sequence[Report]], str]] = {
+    "json": json_text.collect,
+    "junit": junit.collect,
+}
+"""Formats in which several reports are one document and not one after the other."""
+
+
+def render(report: Report, output_format: str = "rich") -> str:
+    """The report in one of the formats of RENDERERS."""
+    return RENDERERS[output_format](report)
+
+
+__all__ = ["COLLECTORS", "RENDERERS", "Renderer", "render"]

@@ -1,0 +1,178 @@
+"""The words and numbers that all formats share, as plain text. It must not know any format's markup.
+
+Everything that comes from a subject (details, names, paths) goes through `clean`: control characters, which could move
+a terminal's cursor or break XML, become visible escapes.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from math import inf
+
+from gradcheck.report import Difference, Explanation, Finding, Place, Report, Tally
+
+EQUATIONS = {"BP1": "output error", "BP2": "recursion", "BP3": "bias gradient", "BP4": "weight gradient"}
+ROWS = 6
+DETAIL_LINES = 40
+COLUMNS = ("parameter", "index", "claimed", "expected", "difference", "bound", "oracle")
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029\ufffe\uffff")
+
+
+def clean(text: str) -> str:
+    """The text with every control, surrogate and direction character but newline and tab as a visible escape."""
+    unified = text.replace("\r\n", "\n")
+    if unified.isascii() and unified.isprintable():
+        return unified
+    return "".join(c if c in "\n\t" or not _hidden(c) else _escape(c) for c in unified)
+
+
+def one_line(text: str, width: int | None = None) -> str:
+    """Cleaned, white space collapsed, and cut to `width` characters with an ellipsis."""
+    line = " ".join(clean(text).split())
+    return line if width is None or len(line) <= width else f"{line[: width - 1]}…"
+
+
+def abridged(text: str, lines: int = DETAIL_LINES) -> str:
+    """Cleaned, and cut to a number of lines; the last line says how many are left out."""
+    every = clean(text).strip("\n").split("\n")
+    if len(every) <= lines:
+        return "\n".join(every)
+    return "\n".join([*every[:lines], f"… {len(every) - lines} more lines in the JSON report"])
+
+
+def number(x: float) -> str:
+    """Four significant digits."""
+    return f"{x:.4g}"
+
+
+def pair(claimed: float, expected: float) -> tuple[str, str]:
+    """Both numbers: four digits where those tell them apart, every digit where they agree to six or more."""
+    distance = abs(claimed - expected)
+    close = distance < inf and distance <= 1e-6 * max(abs(claimed), abs(expected))
+    return (repr(float(claimed)), repr(float(expected))) if close else (number(claimed), number(expected))
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 case``, ``1,204 cases``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def subject(report: Report) -> str:
+    """``path:object``, as it was asked for."""
+    info = report.subject
+    return one_line(f"{info.path}:{info.object}" if info.object else info.path)
+
+
+def title(finding: Finding) -> str:
+    """The finding's own title, else that of its code."""
+    return one_line(finding.title or finding.code.title)
+
+
+def place(p: Place) -> str:
+    """``layer 2, BP2: recursion``."""
+    equation = one_line(f"{p.equation}: {EQUATIONS[p.equation]}" if p.equation in EQUATIONS else p.equation)
+    return equation if p.layer is None else f"layer {p.layer}, {equation}"
+
+
+def places(finding: Finding) -> str:
+    """All places, semicolons between; empty when the place is not known."""
+    return "; ".join(place(p) for p in finding.places)
+
+
+def explanation(e: Explanation) -> str:
+    """``missing_derivative: σ′ is left out (layer 2)``."""
+    layer = "" if e.layer is None else f" (layer {e.layer})"
+    return one_line(f"{e.fault}: {e.title}{layer}")
+
+
+def worst_first(discrepancies: Iterable[Difference]) -> list[Difference]:
+    """Sorted by how many bounds claimed and expected are apart; what is not finite comes first."""
+    return sorted(discrepancies, key=_severity, reverse=True)
+
+
+def row(d: Difference) -> tuple[str, ...]:
+    """One line of the table of discrepancies, a text for each of COLUMNS."""
+    claimed, expected = pair(d.claimed, d.expected)
+    index = f"[{', '.join(str(i) for i in d.index)}]" if d.index else ""
+    difference = number(d.claimed - d.expected)
+    return (one_line(d.parameter), index, claimed, expected, difference, number(d.bound), one_line(d.oracle))
+
+
+def sentence(d: Difference) -> str:
+    """``W1[0, 1]: claimed 0.5, expected 0.25 ± 1e-12 (jax)``."""
+    parameter, index, claimed, expected, _, bound, oracle = row(d)
+    return f"{parameter}{index}: claimed {claimed}, expected {expected} ± {bound} ({oracle})"
+
+
+def more(discrepancies: Sequence[Difference]) -> str:
+    """``… and 12 more components``; empty when the table holds them all."""
+    hidden = len(discrepancies) - ROWS
+    return f"… and {plural(hidden, 'more component')}" if hidden > 0 else ""
+
+
+def tally(counts: Tally) -> str:
+    """``200 cases · 12,345 components compared · 3 cases inconclusive (saturated: 3)``."""
+    parts = [plural(counts.cases, "case"), f"{plural(counts.components, 'component')} compared"]
+    if counts.inconclusive:
+        reasons = ", ".join(f"{one_line(reason)}: {n:,}" for reason, n in counts.reasons.items())
+        parts.append(f"{plural(counts.inconclusive, 'case')} inconclusive{f' ({reasons})' if reasons else ''}")
+    return " · ".join(parts)
+
+
+def evidence(report: Report) -> str:
+    """The tally, and the seed that repeats it."""
+    seed = report.environment.get("seed")
+    return f"{tally(report.tally)} · seed {one_line(str(seed), 40)}" if seed is not None else tally(report.tally)
+
+
+def percent(confidence: float) -> str:
+    """A probability as a percentage that is never rounded up to certainty."""
+    if not 0 <= confidence < 1:
+        return f"{100 * confidence:.4g} %"
+    digits = 1
+    while digits < 12 and float(f"{100 * confidence:.{digits}f}") >= 100:
+        digits += 1
+    return f"{100 * confidence:.{digits}f} %"
+
+
+def lines(finding: Finding) -> list[str]:
+    """The finding as a few lines of plain text, for formats that have room for no more."""
+    worst = worst_first(finding.discrepancies)[:1]
+    candidates = [
+        places(finding),
+        abridged(finding.detail) if finding.detail.strip() else "",
+        *(sentence(d) for d in worst),
+        *(f"explained by {explanation(e)}" for e in finding.explanations),
+        f"replay: {one_line(finding.replay)}" if finding.replay else "",
+    ]
+    return [line for line in candidates if line]
+
+
+def longest_run(text: str, character: str) -> int:
+    """Length of the longest run of one character."""
+    return max((len(run) for run in re.findall(f"{re.escape(character)}+", text)), default=0)
+
+
+def defused(text: str) -> str:
+    """A document in which no line is a command to a GitHub runner, whatever a subject has written into it.
+
+    The runner obeys every line of a step's output that starts with ``::``, or has ``##[`` in it.
+    """
+    without = re.sub(r"^([^\S\n]*):(?=:)", r"\1\\x3a", text, flags=re.MULTILINE)
+    return without.replace("##[", r"#\x23[")
+
+
+def _severity(d: Difference) -> float:
+    distance = abs(d.claimed - d.expected)
+    if distance != distance or distance == inf:
+        return inf
+    return distance / d.bound if d.bound else (inf if distance else 0.0)
+
+
+def _hidden(c: str) -> bool:
+    return unicodedata.category(c) in ("Cc", "Cs") or c in _DIRECTIONS
+
+
+def _escape(c: str) -> str:
+    code = ord(c)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

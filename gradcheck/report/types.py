@@ -1,0 +1,158 @@
+"""The report and its parts: plain frozen data with a JSON form, schema ``gradcheck.report/1``.
+
+It must not know how findings were made (checks, oracles, processes) nor how they are printed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from gradcheck.report.codes import Code
+from gradcheck.report.plain import plain_json
+
+SCHEMA = "gradcheck.report/1"
+Verdict = Literal["pass", "fail", "inconclusive", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where: an equation and a layer 1 … L, if known (layer l holds the weights from l − 1 to l).
+
+    equation: BP1 output error, BP2 recursion, BP3 bias gradient, BP4 weight gradient; "cost", "forward", "structure",
+    "effects" or "regularisation".
+    """
+
+    equation: str
+    layer: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A named fault that reproduces the claim: its name in the catalogue, what it means, and its layer."""
+
+    fault: str
+    title: str
+    layer: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One component whose intervals do not meet; index in the trusted layout W (to, from), b (to, 1)."""
+
+    parameter: str
+    index: tuple[int, ...]
+    claimed: float
+    expected: float
+    bound: float
+    oracle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The reportable unit.
+
+    rung: structure, effects, primal, triangle, components, evidence or isolation.
+    detail: one paragraph in words. counterexample: a whole case in JSON form, enough to replay. replay: the command.
+    """
+
+    code: Code
+    verdict: Verdict
+    rung: str
+    detail: str
+    places: tuple[Place, ...] = ()
+    explanations: tuple[Explanation, ...] = ()
+    discrepancies: tuple[Difference, ...] = ()
+    counterexample: Mapping[str, Any] | None = None
+    replay: str | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectInfo:
+    """The file or object that was verified."""
+
+    path: str
+    object: str | None
+    convention: str | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A convention that was found out by experiment or told: what, which, and how it is known."""
+
+    what: str
+    value: str
+    how: Literal["recognised", "configured", "declared"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How much was checked: cases that count as evidence, components compared, cases that said nothing and why."""
+
+    cases: int = 0
+    components: int = 0
+    inconclusive: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """Per parameter tensor: the smallest error, relative to the tensor's gradient norm, that would have been seen."""
+
+    parameter: str
+    smallest_relative_error: float
+    confidence: float
+    cases: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One verification: the verdict, and everything that it rests on."""
+
+    verdict: Verdict
+    subject: SubjectInfo
+    environment: Mapping[str, Any]
+    tally: Tally
+    power: tuple[Power, ...] = ()
+    conventions: tuple[Recognised, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The report in plain JSON types; non-finite floats become the strings "nan", "inf", "-inf"."""
+        tally = self.tally
+        counts = {"cases": tally.cases, "components": tally.components, "inconclusive": tally.inconclusive}
+        data: dict[str, Any] = plain_json(
+            {
+                "schema": SCHEMA,
+                "verdict": self.verdict,
+                "subject": asdict(self.subject),
+                "environment": self.environment,
+                "tally": {**counts, "reasons": tally.reasons},
+                "power": [asdict(p) for p in self.power],
+                "conventions": [asdict(c) for c in self.conventions],
+                "findings": [finding_to_json(f) for f in self.findings],
+                "notes": self.notes,
+            }
+        )
+        return data
+
+
+def finding_to_json(finding: Finding) -> dict[str, Any]:
+    """One finding in plain JSON types."""
+    data: dict[str, Any] = plain_json(
+        {
+            "code": finding.code.name,
+            "verdict": finding.verdict,
+            "rung": finding.rung,
+            "title": finding.title or finding.code.title,
+            "detail": finding.detail,
+            "places": [asdict(p) for p in finding.places],
+            "explanations": [asdict(e) for e in finding.explanations],
+            "discrepancies": [asdict(d) for d in finding.discrepancies],
+            "counterexample": finding.counterexample,
+            "replay": finding.replay,
+        }
+    )
+    return data

@@ -1,0 +1,23 @@
+"""Every format of every hand-made report, against the text in expected/; GRADCHECK_UPDATE_SNAPSHOTS=1 rewrites them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gradcheck.render import RENDERERS
+
+EXPECTED = Path(__file__).parent / "expected"
+SUFFIXES = {"json": "json", "markdown": "md", "junit": "xml"}
+
+
+@pytest.mark.parametrize("kind", ["passing", "failing", "inconclusive", "broken", "hostile"])
+@pytest.mark.parametrize("name", sorted(RENDERERS))
+def test_rendering_is_as_agreed(samples, name, kind):
+    """What people read changes only on purpose."""
+    file = EXPECTED / f"{name}-{kind}.{SUFFIXES.get(name, 'txt')}"
+    text = RENDERERS[name](getattr(samples, kind)())
+    if os.environ.get("GRADCHECK_UPDATE_SNAPSHOTS"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    assert text == file.read_text(encoding="utf-8")
