@@ -1,0 +1,149 @@
+"""The public functions: verify a subject, replay a report or a case, check a pair of functions.
+
+Everything heavy is imported by `gradcheck.campaign`, which this module imports only when it is called.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from gradcheck.errors import SubjectError, UsageError
+
+if TYPE_CHECKING:
+    from gradcheck.report import Report
+
+Progress = Callable[[int, int], None]
+DEFAULT_EXAMPLES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """outcome: fixed, still failing, or error (the subject could not be run); report: of this one case."""
+
+    outcome: Literal["fixed", "still failing", "error"]
+    report: "Report"
+    message: str
+
+
+def verify(
+    target: Any,
+    *,
+    object: str | None = None,
+    convention: str | None = None,
+    weights: str | None = None,
+    samples: str | None = None,
+    bias: str | None = None,
+    activations: Any = None,
+    costs: Any = None,
+    cost_scale: str | None = None,
+    l2: str | None = None,
+    dtype: str | None = None,
+    max_examples: int = DEFAULT_EXAMPLES,
+    seed: int | None = None,
+    budget: float | None = None,
+    in_process: bool | None = None,
+    time_limit: float = 10.0,
+    memory_limit: int | None = 2 * 2**30,
+    progress: Progress | None = None,
+) -> "Report":
+    """Verify a hand-written backprop: a path (``file.py`` or ``file.py:Object``), module, class, object or (loss, backprop).
+
+    activations, costs: names, functions written in jax.numpy, `gradcheck.Activation` / `gradcheck.Cost`, or
+    ``file.py:name``. in_process: run a file in this process too (objects always do). time_limit: seconds a request;
+    memory_limit: bytes; budget: seconds after which no new case is begun. The same seed gives the same report (default 0).
+
+    Returns the report; what the subject does wrong, crashes included, is a finding in it. Raises UsageError for the
+    caller's own mistakes.
+    """
+    # imported here: numpy, jax and hypothesis take half a second that `import gradcheck` must not cost
+    from gradcheck.campaign import session
+    from gradcheck.campaign.verification import Options
+
+    _require_positive("max_examples", max_examples)
+    _require_positive("time_limit", time_limit)
+    _require_positive("budget", budget)
+    vocabulary, activation_names, cost_names = session.vocabulary_of(activations, costs)
+    where = _target(target, object)
+    said = session.configuration(
+        {
+            "object": where.object,
+            "convention": convention,
+            "weights": weights,
+            "samples": samples,
+            "bias": bias,
+            "activations": activation_names,
+            "costs": cost_names,
+            "cost_scale": cost_scale,
+            "l2": l2,
+            "dtype": dtype,
+        },
+        vocabulary,
+    )
+    options = Options(max_examples, seed or 0, budget, progress)
+    return session.run(where, said, vocabulary, options, session.Limits(time_limit, memory_limit, in_process))
+
+
+def replay(
+    source: Mapping[str, Any],
+    target: Any = None,
+    *,
+    object: str | None = None,
+    time_limit: float = 10.0,
+    memory_limit: int | None = 2 * 2**30,
+    in_process: bool | None = None,
+) -> ReplayResult:
+    """Run the counterexamples of a report (or one case, both as parsed JSON) again on the subject as it is now.
+
+    target: the subject when it has moved, or when a bare case is replayed. Raises UsageError for what cannot be replayed.
+    """
+    from gradcheck.campaign.replaying import replay_source
+    from gradcheck.campaign.session import Limits
+
+    where = None if target is None else _target(target, object)
+    outcome, report, message = replay_source(source, where, Limits(time_limit, memory_limit, in_process))
+    return ReplayResult(outcome, report, message)
+
+
+def check_vjp(
+    primal: Callable[..., Any],
+    pullback: Callable[..., Any],
+    arguments: Any,
+    *,
+    reference: Callable[..., Any] | None = None,
+    max_examples: int = 50,
+    seed: int | None = None,
+) -> "Report":
+    """Check a hand-written pullback of any function of float arrays against differences of its own primal.
+
+    primal(*arrays) -> array or float. pullback(cotangent, *arrays) -> the cotangents of all arrays, in order (one array
+    for one argument). arguments: example arrays (a sequence or a mapping by name: their shapes and scale are kept), or a
+    Hypothesis strategy of such sequences. reference: the same function in jax.numpy, which brings jax.grad in.
+    Cotangents are Gaussian, never all ones.
+    """
+    from gradcheck.campaign.functions import verify_pair
+
+    _require_positive("max_examples", max_examples)
+    return verify_pair(primal, pullback, arguments, reference, max_examples, seed or 0)
+
+
+def _target(target: Any, object_name: str | None) -> Any:
+    from gradcheck.campaign.session import Target
+    from gradcheck.subjects import split_target
+
+    if not isinstance(target, (str, Path)):
+        return Target(None, object_name, target)
+    path, named = split_target(str(target))
+    if named and object_name and named != object_name:
+        msg = f"two objects were named: {named!r} in the path and {object_name!r}; name one"
+        raise UsageError(msg)
+    return Target(path, object_name or named)
+
+
+def _require_positive(name: str, value: float | None) -> None:
+    if value is not None and not value > 0:
+        msg = f"{name} must be more than 0; got {value!r}"
+        raise UsageError(msg)
+
+
+__all__: Sequence[str] = ["ReplayResult", "SubjectError", "UsageError", "check_vjp", "replay", "verify"]

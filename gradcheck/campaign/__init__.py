@@ -1,0 +1,5 @@
+"""Campaigns: draw cases, climb the ladder at each, shrink what fails, and write the report."""
+
+from gradcheck.campaign.verification import Options, verify_subject
+
+__all__ = ["Options", "verify_subject"]

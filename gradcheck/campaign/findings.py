@@ -1,0 +1,116 @@
+"""From an examination or a failure of the subject to a finding: code, words, places and the case to replay."""
+
+from collections.abc import Mapping, Sequence
+
+from gradcheck.checks import Examination, Fault
+from gradcheck.checks.comparison import Discrepancy
+from gradcheck.checks.localisation import Place as Located
+from gradcheck.errors import SubjectError
+from gradcheck.networks import Point, digest
+from gradcheck.report import Code, Difference, Finding, Place, Verdict
+
+CODES: Mapping[Fault, Code] = {
+    Fault.MISSING: Code.GC101,
+    Fault.COUNT: Code.GC102,
+    Fault.TYPE: Code.GC103,
+    Fault.SHAPE: Code.GC104,
+    Fault.DTYPE: Code.GC105,
+    Fault.NONFINITE: Code.GC106,
+    Fault.MUTATION: Code.GC201,
+    Fault.ALIASING: Code.GC202,
+    Fault.NONDETERMINISM: Code.GC203,
+    Fault.STALE_STATE: Code.GC204,
+    Fault.ACCUMULATION: Code.GC205,
+    Fault.FORWARD: Code.GC301,
+    Fault.COST_CODE: Code.GC302,
+    Fault.SCALE: Code.GC303,
+    Fault.ALL_DIFFER: Code.GC305,
+    Fault.PRECISION: Code.GC601,
+}
+EQUATIONS: Mapping[str, Code] = {
+    "BP1": Code.GC401,
+    "BP2": Code.GC402,
+    "BP3": Code.GC403,
+    "BP4": Code.GC404,
+    "regularisation": Code.GC304,
+}
+FAILURES: Mapping[str, Code] = {
+    "load": Code.GC901,
+    "exception": Code.GC902,
+    "contract": Code.GC902,
+    "unsupported": Code.GC902,
+    "timeout": Code.GC903,
+    "memory": Code.GC904,
+    "crash": Code.GC905,
+    "exit": Code.GC906,
+    "protocol": Code.GC907,
+}
+WORDS: Mapping[str, str] = {
+    "BP1": "the output error δ = ∇C ⊙ σ′(z)",
+    "BP2": "the recursion δ = (Wᵀ δ above) ⊙ σ′(z)",
+    "BP3": "the bias gradient db = Σ δ",
+    "BP4": "the weight gradient dW = δ aᵀ",
+    "regularisation": "the gradient of the L2 term",
+}
+_RUNG_EQUATION: Mapping[str, str] = {"structure": "structure", "effects": "effects", "primal": "forward"}
+
+
+def finding_of(examination: Examination, point: Point, places: Sequence[Located] = (), confirmed: str = "") -> Finding:
+    """The finding of a broken rung, with its counterexample."""
+    fault = examination.fault
+    assert fault is not None, "only a broken rung is a finding"
+    code = CODES.get(fault) or (EQUATIONS[places[0].equation] if places else Code.GC405)
+    return Finding(
+        code,
+        "fail",
+        examination.rung,
+        _detail(examination, places) + confirmed,
+        tuple(Place(p.equation, p.layer) for p in places) or _default_places(examination),
+        discrepancies=tuple(_difference(d) for d in examination.discrepancies),
+        counterexample={"digest": digest(point), **point.to_json()},
+    )
+
+
+def failure_of(
+    error: SubjectError, point: Point | None, verdict: Verdict = "error", places: Sequence[Located] = ()
+) -> Finding:
+    """The finding of a subject that failed to run, at a case if it had come so far."""
+    details = f"\n{error.details.strip()}" if error.details.strip() else ""
+    return Finding(
+        FAILURES.get(error.kind, Code.GC902),
+        verdict,
+        "isolation",
+        f"{error.message}{details}",
+        tuple(Place(p.equation, p.layer) for p in places),
+        counterexample=None if point is None else {"digest": digest(point), **point.to_json()},
+    )
+
+
+def nothing_checked(reason: str, code: Code = Code.GC951) -> Finding:
+    """The finding of a run without evidence."""
+    return Finding(code, "inconclusive", "evidence", reason)
+
+
+def _detail(examination: Examination, places: Sequence[Located]) -> str:
+    parts = [examination.message]
+    if places and examination.fault is Fault.BACKWARD:
+        first = places[0]
+        where = "" if first.layer is None else f" of layer {first.layer}"
+        parts.append(f"the mistake is in {WORDS.get(first.equation, first.equation)}{where}")
+    if examination.ratio is not None:
+        parts.append(f"the claim is {examination.ratio:.10g} times the expected gradient, in every tensor")
+    return "; ".join(p for p in parts if p)
+
+
+def _default_places(examination: Examination) -> tuple[Place, ...]:
+    name = examination.parameter or (examination.wrong[0] if examination.wrong else None)
+    layer = int(name[1:]) if name and name[1:].isdigit() else None
+    equation = _RUNG_EQUATION.get(examination.rung, "cost" if examination.fault in _COST_SIDE else "unknown")
+    return (Place(equation, layer),)
+
+
+_COST_SIDE = frozenset({Fault.COST_CODE, Fault.SCALE, Fault.FORWARD, Fault.ALL_DIFFER})
+
+
+def _difference(d: Discrepancy) -> Difference:
+    return Difference(d.parameter, d.index, float(d.claimed), float(d.expected), float(d.bound), d.oracle)

@@ -1,0 +1,143 @@
+"""Verify single layers and plain functions: draw arguments and a random cotangent, climb the ladder, keep the smallest."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from gradcheck.campaign.findings import failure_of, finding_of
+from gradcheck.campaign.verification import FATAL, Options, Outcome
+from gradcheck.checks import Examination
+from gradcheck.checks.operations import Trusted, examine_operation
+from gradcheck.errors import SubjectError
+from gradcheck.networks import OperationCase, activation_named
+from gradcheck.networks.sampling import MARGIN
+from gradcheck.oracles.operations import activation_of, trusted_operation
+from gradcheck.report import Finding, Power, Tally
+from gradcheck.subjects import Layout, Subject
+
+Draw = Callable[[np.random.Generator, int], OperationCase]
+Reference = Callable[[OperationCase], Trusted | None]
+_SIZES = ((1, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 2), (2, 3, 2), (3, 2, 5), (3, 3, 3), (5, 4, 7))
+
+
+def verify_operations(subject: Subject, options: Options) -> Outcome:
+    """Every operation that the subject offers, in its own most plausible layout."""
+    results = [_verify_one(subject, name, options) for name in subject.offer.operations]
+    tally = Tally(
+        sum(o.tally.cases for o in results),
+        sum(o.tally.components for o in results),
+        sum(o.tally.inconclusive for o in results),
+    )
+    return Outcome(
+        tuple(f for o in results for f in o.findings),
+        tally,
+        tuple(p for o in results for p in o.power),
+        tuple(dict.fromkeys(n for o in results for n in o.notes)),
+    )
+
+
+def _verify_one(subject: Subject, name: str, options: Options) -> Outcome:
+    def draw(generator: np.random.Generator, k: int) -> OperationCase:
+        return operation_case(subject, name, generator, _SIZES[k % len(_SIZES)])
+
+    layout = _layout(subject, name, options.seed)
+    outcome = verify_function(subject, layout, draw, trusted_of, replace(options, max_examples=max(8, options.max_examples // max(1, len(subject.offer.operations)))))  # noqa: E501  # fmt: skip
+    return replace(
+        outcome,
+        findings=tuple(replace(f, detail=f"{name}: {f.detail}") for f in outcome.findings),
+        power=tuple(replace(p, parameter=f"{name}.{p.parameter}") for p in outcome.power),
+        notes=(f"{name}: {layout.describe()}" if name == "affine" else f"{name}: samples in {layout.samples}",),
+    )
+
+
+def verify_function(subject: Subject, layout: Layout, draw: Draw, reference: Reference, options: Options) -> Outcome:
+    """The campaign of one operation; sizes grow with the case number, so that the first failure is among the smallest."""
+    generator = np.random.default_rng([options.seed, 7])
+    silent: Counter[str] = Counter()
+    power: dict[str, list[float]] = {}
+    checked = components = 0
+    previous: OperationCase | None = None
+    for k in range(options.max_examples):
+        case = draw(generator, k)
+        try:
+            found = examine_operation(
+                subject, case, layout, reference(case), other=(previous or case) if k < 4 else None
+            )
+        except SubjectError as error:
+            return _failed(error, case, Tally(checked, components))
+        previous = case
+        if found.fault is not None:
+            return Outcome((_finding(found, case),), Tally(checked, components, silent.total(), dict(silent)), ())
+        if found.silent:
+            silent[found.silent] += 1
+            continue
+        checked, components = checked + 1, components + found.components
+        for n, p in found.power.items():
+            power.setdefault(n, []).append(p)
+        if options.progress is not None:
+            options.progress(k + 1, options.max_examples)
+    powers = tuple(_powers(power))
+    return Outcome((), Tally(checked, components, silent.total(), dict(silent)), powers)
+
+
+def operation_case(
+    subject: Subject, name: str, generator: np.random.Generator, sizes: tuple[int, int, int]
+) -> OperationCase:
+    """Gaussian arguments and cotangent for (from, to, m); activations keep a margin from their kinks."""
+    before, after, m = sizes
+    fixed = dict(subject.offer.operation_fixed.get(name, {}))
+    if name == "affine":
+        shapes = {"x": (before, m), "w": (after, before), "b": (after, 1)}
+        arguments = {n: generator.standard_normal(s) for n, s in shapes.items()}
+        return OperationCase(name, arguments, generator.standard_normal((after, m)), fixed)
+    x = generator.standard_normal((before, m)) * generator.choice([0.3, 1.0, 3.0])
+    case = OperationCase(name, {"x": x}, generator.standard_normal((before, m)), fixed)
+    for kink in activation_named(activation_of(case)).kinks:
+        near = np.abs(x - kink) < 2 * MARGIN
+        x = np.where(near, kink + np.where(x >= kink, 1, -1) * 3 * MARGIN, x)
+    return case.at({"x": x})
+
+
+def trusted_of(case: OperationCase) -> Trusted:
+    """The trusted corner of a built-in layer."""
+    t = trusted_operation(case)
+    return Trusted(t.output, t.output_error, t.pullback)
+
+
+def _layout(subject: Subject, name: str, seed: int) -> Layout:
+    """The first layout in which the forward pass is the trusted one; else the first in which it runs."""
+    generator = np.random.default_rng([seed, 11])
+    case = operation_case(subject, name, generator, (3, 4, 5))
+    expected = trusted_operation(case).output
+    runs, failure = [], None
+    for layout in subject.offer.layouts:
+        try:
+            value = subject.forward([case], layout)[0]
+        except SubjectError as error:
+            if error.kind in FATAL:
+                raise
+            failure = error
+            continue
+        if value.shape == expected.shape and np.allclose(value, expected, rtol=1e-6, atol=1e-8):
+            return layout
+        runs.append(layout)
+    if not runs:
+        raise failure or SubjectError("contract", f"{name} could not be run")
+    return runs[0]
+
+
+def _failed(error: SubjectError, case: OperationCase, tally: Tally) -> Outcome:
+    return Outcome((failure_of(error, case),), tally, ())
+
+
+def _finding(found: Examination, case: OperationCase) -> Finding:
+    return finding_of(found, case)
+
+
+def _powers(power: dict[str, list[float]]) -> Iterator[Power]:
+    for name, values in sorted(power.items()):
+        finite = [p for p in values if np.isfinite(p)]
+        if finite:
+            yield Power(name, float(np.median(finite)), 1.0, len(finite))

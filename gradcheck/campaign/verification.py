@@ -1,0 +1,309 @@
+"""Verify one subject: recognise its conventions, climb the ladder over many cases, shrink the first that breaks.
+
+Hypothesis draws and shrinks; what must not be left to luck comes first (`corner_cases`). The clock is read here, and only
+here; randomness comes from the seed, so that the same seed gives the same report.
+"""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, Verbosity, find, given, seed, settings
+from hypothesis.errors import NoSuchExample
+
+from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
+from gradcheck.checks import Examination, Fault, Recognition, examine
+from gradcheck.checks.localisation import Place, locate
+from gradcheck.errors import SubjectError
+from gradcheck.networks import Case
+from gradcheck.numerics import Arrays
+from gradcheck.report import Code, Finding, Power, Tally
+from gradcheck.strategies import cases, corner_cases
+from gradcheck.subjects import Subject
+
+FATAL = frozenset({"timeout", "crash", "exit", "memory", "protocol", "load"})
+WEAK = frozenset({Fault.PRECISION})
+_EFFECTS = 6
+_SHRINK_CALLS = 400
+_SHRINK_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """max_examples: cases in all. seed: of everything random. budget: seconds after which no new case is begun, None: no
+    limit. progress: called with (cases done, cases in all)."""
+
+    max_examples: int = 200
+    seed: int = 0
+    budget: float | None = None
+    progress: Callable[[int, int], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a campaign found: findings, how much was checked, and how small an error it would have seen."""
+
+    findings: tuple[Finding, ...]
+    tally: Tally
+    power: tuple[Power, ...]
+    notes: tuple[str, ...] = ()
+    agreement: float = 0.0
+
+
+@dataclass(slots=True)
+class _Record:
+    """Mutable counters of one campaign."""
+
+    cases: int = 0
+    components: int = 0
+    agreement: float = 0.0
+    silent: Counter[str] = field(default_factory=Counter)
+    power: dict[str, list[float]] = field(default_factory=dict)
+    raised: list[tuple[SubjectError, Case]] = field(default_factory=list)
+    weak: list[tuple[Examination, Case]] = field(default_factory=list)
+
+
+class _Stop(Exception):
+    """Ends Hypothesis' generation: something was found, or the time is up."""
+
+
+def verify_subject(subject: Subject, recognition: Recognition, options: Options) -> Outcome:
+    """Run the campaign of a network subject."""
+    return _Campaign(subject, recognition, options).run()
+
+
+class _Campaign:
+    def __init__(self, subject: Subject, recognition: Recognition, options: Options) -> None:
+        self.subject, self.recognition, self.options = subject, recognition, options
+        self.record = _Record()
+        self.previous: Case | None = None
+        self.broken: tuple[Examination, Case] | None = None
+        self.started = time.monotonic()
+
+    def run(self) -> Outcome:
+        try:
+            self._generate()
+        except SubjectError as error:
+            return self._outcome([failure_of(error, self.previous)])
+        if self.broken is None and self.record.weak:
+            self.broken = self.record.weak[0]
+        findings: list[Finding] = []
+        if self.broken is not None:
+            findings.append(self._minimal_finding(*self.broken))
+        elif self.record.raised:
+            findings.append(self._raised_finding())
+        elif not self.record.cases:
+            findings.append(self._no_evidence())
+        return self._outcome(findings)
+
+    # -- generation -----------------------------------------------------------------------------------------------
+
+    def _generate(self) -> None:
+        for case in corner_cases(self.recognition.repertoire, self.options.seed):
+            if self.done >= self.options.max_examples or self._late():
+                return
+            self._visit(case)
+            if self.broken is not None:
+                return
+        rest = self.options.max_examples - self.done
+        if rest > 0:
+            self._draw(rest)
+
+    def _draw(self, count: int) -> None:
+        @seed(self.options.seed)
+        @settings(quiet_settings(), max_examples=count, phases=[Phase.generate])
+        @given(cases(self.recognition.repertoire))
+        def visit(case: Case) -> None:
+            if self._late() or self.done >= self.options.max_examples:
+                raise _Stop
+            self._visit(case)
+            if self.broken is not None:
+                raise _Stop
+
+        try:
+            visit()
+        except _Stop:
+            return
+
+    @property
+    def done(self) -> int:
+        """Cases visited."""
+        return self.record.cases + sum(self.record.silent.values()) + len(self.record.raised) + len(self.record.weak)
+
+    def _visit(self, case: Case) -> None:
+        """Examine one case and book the outcome. SubjectErrors that end the campaign pass through."""
+        other = self.previous if self.done < _EFFECTS else None
+        self.previous = case
+        try:
+            examination = self._examine(case, other=case if other is None and not self.done else other)
+        except SubjectError as error:
+            if error.kind in FATAL:
+                raise
+            if error.kind == "unsupported":
+                self.record.silent["the subject says that it does not support this combination"] += 1
+                return
+            self.record.raised.append((error, case))
+            return
+        self._book(examination, case)
+        if self.options.progress is not None:
+            self.options.progress(self.done, self.options.max_examples)
+
+    def _book(self, examination: Examination, case: Case) -> None:
+        if examination.fault in WEAK:
+            self.record.weak.append((examination, case))
+        elif examination.fault is not None:
+            self.broken = examination, case
+        elif examination.silent:
+            self.record.silent[examination.silent] += 1
+        else:
+            self.record.cases += 1
+            self.record.components += examination.components
+            self.record.agreement = max(self.record.agreement, examination.agreement)
+            for name, power in examination.power.items():
+                self.record.power.setdefault(name, []).append(power)
+
+    def _examine(self, case: Case, *, other: Case | None = None, differences: bool = True) -> Examination:
+        r = self.recognition
+        return examine(self.subject, case, r.layout, trusted=r.trusted, other=other, differences=differences)
+
+    def _late(self) -> bool:
+        return self.options.budget is not None and time.monotonic() - self.started > self.options.budget
+
+    # -- shrinking ------------------------------------------------------------------------------------------------
+
+    def _minimal_finding(self, examination: Examination, case: Case) -> Finding:
+        small, smallest = self._shrink(examination, case)
+        places: Sequence[Place] = ()
+        if small.fault is Fault.BACKWARD and self.recognition.trusted:
+            places = locate(smallest, self._claims)
+        if small.fault is Fault.BACKWARD:
+            full = self._try(smallest, differences=True)
+            small = full if full is not None and full.fault is not None else small
+        return finding_of(small, smallest, places, self._crashes())
+
+    def _shrink(self, examination: Examination, case: Case) -> tuple[Examination, Case]:
+        """The smallest case that breaks the same rung in the same way; the given one where none is found in time."""
+        best = examination, case
+        deadline = time.monotonic() + _SHRINK_SECONDS
+        differences = examination.fault in _NEED_DIFFERENCES or not self.recognition.trusted
+
+        def breaks(candidate: Case) -> bool:
+            nonlocal best
+            if time.monotonic() > deadline:
+                return False
+            other = candidate if examination.rung == "effects" else None
+            found = self._try(candidate, other=other, differences=differences)
+            if found is None or found.fault is not examination.fault or found.rung != examination.rung:
+                return False
+            best = found, candidate
+            return True
+
+        self._find(breaks)
+        return best
+
+    def _find(self, condition: Callable[[Case], bool]) -> Case | None:
+        try:
+            return find(
+                cases(self.recognition.repertoire),
+                condition,
+                settings=settings(quiet_settings(), max_examples=_SHRINK_CALLS, phases=[Phase.generate, Phase.shrink]),
+                random=random.Random(self.options.seed),
+            )
+        except NoSuchExample:
+            return None
+        except Exception as error:  # Hypothesis calls a predicate whose answer changes with time flaky
+            if type(error).__module__.startswith("hypothesis"):
+                return None
+            raise
+
+    def _try(self, case: Case, *, other: Case | None = None, differences: bool) -> Examination | None:
+        try:
+            return self._examine(case, other=other, differences=differences)
+        except SubjectError as error:
+            if error.kind in FATAL:
+                raise
+            return None
+
+    def _claims(self, case: Case) -> Arrays | None:
+        try:
+            claim = self.subject.vjp(case, self.recognition.layout)[1](case.cotangent)
+        except SubjectError as error:
+            if error.kind in FATAL:
+                raise
+            return None
+        return claim.gradient if not claim.problems else None
+
+    # -- words ----------------------------------------------------------------------------------------------------
+
+    def _crashes(self) -> str:
+        return f"; besides, it raised on {len(self.record.raised)} cases" if self.record.raised else ""
+
+    def _raised_finding(self) -> Finding:
+        """Exceptions only: a fault of the backward pass where the forward pass of the same case runs."""
+        error, case = self.record.raised[0]
+        smallest = error, case
+
+        def raises(candidate: Case) -> bool:
+            nonlocal smallest
+            try:
+                self._examine(candidate, differences=False)
+            except SubjectError as caught:
+                if caught.kind == error.kind:
+                    smallest = caught, candidate
+                    return True
+            return False
+
+        self._find(raises)
+        error, case = smallest
+        verdict: Any = "fail" if self._forward_runs(case) else "error"
+        return failure_of(error, case, verdict, _place_of_crash(case) if verdict == "fail" else ())
+
+    def _forward_runs(self, case: Case) -> bool:
+        try:
+            if self.subject.offer.declares_cost:
+                self.subject.forward([case], self.recognition.layout)
+            else:
+                self.subject.output(case, self.recognition.layout)
+        except SubjectError:
+            return False
+        return True
+
+    def _no_evidence(self) -> Finding:
+        if self.record.silent:
+            reasons = "; ".join(f"{reason} ({n} cases)" for reason, n in self.record.silent.items())
+            return nothing_checked(f"no case was evidence: {reasons}", Code.GC952)
+        return nothing_checked("no case was run: raise --max-examples or --budget")
+
+    def _outcome(self, findings: Sequence[Finding]) -> Outcome:
+        r = self.record
+        tally = Tally(r.cases, r.components, sum(r.silent.values()), dict(r.silent))
+        powers = {n: [p for p in values if np.isfinite(p)] for n, values in sorted(r.power.items())}
+        power = tuple(Power(n, float(np.median(p)), 1.0, len(p)) for n, p in powers.items() if p)
+        notes = [f"the largest |finite differences − jax.grad| was {r.agreement:.3g} of the sum of their bounds"]
+        return Outcome(tuple(findings), tally, power, tuple(notes) if r.agreement else (), r.agreement)
+
+
+_NEED_DIFFERENCES = frozenset({Fault.FORWARD, Fault.COST_CODE, Fault.SCALE, Fault.ALL_DIFFER})
+
+
+def _place_of_crash(case: Case) -> tuple[Place, ...]:
+    """The smallest network that crashes: with one layer the output's equations, with more the first recursion."""
+    depth = case.architecture.depth
+    return (Place("BP2", depth - 1),) if depth > 1 else (Place("BP1", 1),)
+
+
+def quiet_settings() -> settings:
+    """No database, no deadline, no output: the caller's own Hypothesis settings and profile have no say here."""
+    return settings(
+        database=None,
+        deadline=None,
+        verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+        derandomize=False,
+        report_multiple_bugs=False,
+    )
