@@ -1,0 +1,1 @@
+"""The command line: parse, call, print. Start-up is fast because commands import what they need when they run."""

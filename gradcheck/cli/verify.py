@@ -1,0 +1,109 @@
+"""`gradcheck verify`: each subject to a report, a printed result, and one exit code for all."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gradcheck.cli.failures import FAILED, complain, guarded, wants_traceback
+from gradcheck.cli.options import (
+    anchored,
+    output_options,
+    run_options,
+    split_list,
+    split_target,
+    subject_options,
+    traceback_option,
+)
+from gradcheck.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from gradcheck.cli.configuration import Configuration
+    from gradcheck.cli.delivery import Delivery
+    from gradcheck.cli.targets import Job
+
+_FACE = ("output_format", "output", "reports", "no_report", "quiet", "traceback")
+
+
+@click.command()
+@click.argument("targets", nargs=-1, metavar="[PATH[:OBJECT] | NAME]...")
+@subject_options
+@run_options
+@output_options()
+@click.option(
+    "--reports", metavar="DIR", type=click.Path(path_type=Path), help="Folder of JSON reports; default: reports/."
+)
+@click.option("--no-report", is_flag=True, help="Write no JSON report.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on stderr.")
+@traceback_option
+def verify(targets: tuple[str, ...], **options: Any) -> int:
+    """Verify hand-written backprops: files, folders, or subjects named in gradcheck.toml (all of them by default)."""
+    from gradcheck.cli.configuration import find  # these and the API lazily: `gradcheck --help` is to stay fast
+    from gradcheck.cli.targets import jobs
+    from gradcheck.report import worst
+
+    _require_one_object(targets, options["object"])
+    configuration = find(Path.cwd())
+    flags = _flags(options)
+    work = jobs(targets, configuration)
+    delivery = _delivery(options, configuration, several=len(work) > 1)
+    show = options["traceback"] or wants_traceback(())
+    try:
+        codes = [
+            guarded(partial(_verify, job, configuration, flags, delivery), show_traceback=show, label=job.target)
+            for job in work
+        ]
+    finally:
+        delivery.finish()
+    return worst(codes)
+
+
+def _verify(job: "Job", configuration: "Configuration", flags: Mapping[str, Any], delivery: "Delivery") -> int:
+    from gradcheck.api import verify as verify_subject
+    from gradcheck.report import exit_code
+
+    settings = {k: v for k, v in configuration.settings.items() if k not in _FACE}
+    options = {**settings, **job.options, **flags}
+    try:
+        with progress_bar(job.target, quiet=delivery.quiet) as progress:
+            report = verify_subject(job.target, progress=progress, **options)
+    except SystemExit as ending:
+        complain(f"error: {job.target}: the subject ended its own process (SystemExit {ending.code!r:.60})")
+        return FAILED
+    delivery.take(report)
+    return exit_code(report)
+
+
+def _flags(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of gradcheck.verify that were given on the command line; the rest keeps its defaults there."""
+    flags = {k: v for k, v in options.items() if k not in _FACE and not _unset(v)}
+    for key in ("activations", "costs"):
+        if key in flags:
+            flags[key] = tuple(anchored(name, Path.cwd()) for name in split_list(flags[key]))
+    return flags
+
+
+def _require_one_object(targets: Sequence[str], name: str | None) -> None:
+    others = [other for _, other in map(split_target, targets) if name and other not in (None, name)]
+    if others:
+        msg = f"--object {name} and :{others[0]} name different objects; give one of them"
+        raise click.UsageError(msg)
+
+
+def _unset(value: Any) -> bool:
+    return value is None or value is False or value == ()
+
+
+def _delivery(options: Mapping[str, Any], configuration: "Configuration", *, several: bool) -> "Delivery":
+    from gradcheck.cli.delivery import Delivery
+
+    settings = configuration.settings
+    reports = None if options["no_report"] else options["reports"] or settings.get("reports") or Path("reports")
+    output_format = options["output_format"] or settings.get("output_format", "rich")
+    output = options["output"]
+    if output is not None and not output.parent.is_dir():
+        msg = f"--output: there is no folder {output.parent}"
+        raise click.UsageError(msg)
+    return Delivery(output_format, output, reports, options["quiet"], several)
