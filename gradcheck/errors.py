@@ -29,5 +29,9 @@ class SubjectError(GradcheckError):
         return _rebuild_subject_error, (self.kind, self.message, self.details)
 
 
+class OracleError(Exception):
+    """The transcribed derivative and compiled `jax.grad` disagree: a defect of gradcheck, never of the subject (exit 3)."""
+
+
 def _rebuild_subject_error(kind: str, message: str, details: str) -> SubjectError:
     return SubjectError(kind, message, details=details)

@@ -140,8 +140,22 @@ def report_of(
         outcome.power,
         tuple(conventions(recognition, said)) if recognition else (),
         findings,
-        (*notes, *(f"not supported by the subject: {name}: {reason}" for name, reason in refused), *outcome.notes),
+        (*notes, *(recognition.notes if recognition else ()), *refusals(refused), *outcome.notes),
     )
+
+
+def refusals(refused: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """One line for each reason, with the names it was given for."""
+    groups: dict[str, list[str]] = {}
+    for name, reason in refused:
+        groups.setdefault(re.sub(r"(['\"]).*?\1", "…", reason.splitlines()[0]), []).append(name)
+    for reason, names in groups.items():
+        firsts = list(dict.fromkeys(n.partition(" with ")[0] for n in names))
+        costs = {n.partition(" with ")[2] for n in names}
+        whole_cost = len(costs) == 1 and len(names) > 1 and "" not in costs
+        shown = sorted(costs) if whole_cost else names if len(names) <= 3 else firsts
+        more = f" and {len(shown) - 8} more" if len(shown) > 8 else ""
+        yield f"not supported by the subject: {', '.join(shown[:8])}{more} ({reason})"
 
 
 def verdict_of(findings: Sequence[Finding], tally: Tally) -> Verdict:

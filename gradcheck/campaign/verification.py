@@ -21,6 +21,7 @@ from gradcheck.checks.localisation import Place, locate
 from gradcheck.errors import SubjectError
 from gradcheck.networks import Case
 from gradcheck.numerics import Arrays
+from gradcheck.oracles.audit import audit
 from gradcheck.report import Code, Finding, Power, Tally
 from gradcheck.strategies import cases, corner_cases
 from gradcheck.subjects import Subject
@@ -28,6 +29,10 @@ from gradcheck.subjects import Subject
 FATAL = frozenset({"timeout", "crash", "exit", "memory", "protocol", "load"})
 WEAK = frozenset({Fault.PRECISION})
 _EFFECTS = 6
+_AUDITS = 1
+"""Cases of each run at which the oracle is compared with compiled jax.grad; each costs a compilation."""
+_STRUCTURAL = 3
+"""After so many corner cases of broken structure no more are drawn; before, wrong values are still looked for."""
 _SHRINK_CALLS = 400
 _SHRINK_SECONDS = 20.0
 
@@ -60,11 +65,13 @@ class _Record:
 
     cases: int = 0
     components: int = 0
+    audited: int = 0
     agreement: float = 0.0
     silent: Counter[str] = field(default_factory=Counter)
     power: dict[str, list[float]] = field(default_factory=dict)
     raised: list[tuple[SubjectError, Case]] = field(default_factory=list)
     weak: list[tuple[Examination, Case]] = field(default_factory=list)
+    structural: list[tuple[Examination, Case]] = field(default_factory=list)
 
 
 class _Stop(Exception):
@@ -89,14 +96,16 @@ class _Campaign:
             self._generate()
         except SubjectError as error:
             return self._outcome([failure_of(error, self.previous)])
+        findings: list[Finding] = []
+        if self.record.structural:
+            findings.append(self._minimal_finding(*self.record.structural[0]))
         if self.broken is None and self.record.weak:
             self.broken = self.record.weak[0]
-        findings: list[Finding] = []
         if self.broken is not None:
             findings.append(self._minimal_finding(*self.broken))
-        elif self.record.raised:
+        elif self.record.raised and not findings:
             findings.append(self._raised_finding())
-        elif not self.record.cases:
+        elif not self.record.cases and not findings:
             findings.append(self._no_evidence())
         return self._outcome(findings)
 
@@ -109,6 +118,8 @@ class _Campaign:
             self._visit(case)
             if self.broken is not None:
                 return
+        if len(self.record.structural) > _STRUCTURAL:
+            return
         rest = self.options.max_examples - self.done
         if rest > 0:
             self._draw(rest)
@@ -132,7 +143,8 @@ class _Campaign:
     @property
     def done(self) -> int:
         """Cases visited."""
-        return self.record.cases + sum(self.record.silent.values()) + len(self.record.raised) + len(self.record.weak)
+        r = self.record
+        return r.cases + r.silent.total() + len(r.raised) + len(r.weak) + len(r.structural)
 
     def _visit(self, case: Case) -> None:
         """Examine one case and book the outcome. SubjectErrors that end the campaign pass through."""
@@ -155,11 +167,16 @@ class _Campaign:
     def _book(self, examination: Examination, case: Case) -> None:
         if examination.fault in WEAK:
             self.record.weak.append((examination, case))
+        elif examination.rung == "structure" and examination.fault is not Fault.NONFINITE:
+            self.record.structural.append((examination, case))
         elif examination.fault is not None:
             self.broken = examination, case
         elif examination.silent:
             self.record.silent[examination.silent] += 1
         else:
+            if self.recognition.trusted and self.record.audited < _AUDITS:
+                audit(case)
+                self.record.audited += 1
             self.record.cases += 1
             self.record.components += examination.components
             self.record.agreement = max(self.record.agreement, examination.agreement)

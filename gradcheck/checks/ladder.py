@@ -9,7 +9,7 @@ not, the forward pass, the cost or a convention differs · trusted agrees and ow
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
@@ -18,6 +18,7 @@ from gradcheck.checks.comparison import Comparison, Discrepancy, compare, consta
 from gradcheck.networks import Case, Point, forward
 from gradcheck.networks import cost as trusted_cost
 from gradcheck.networks.costs import cost_named
+from gradcheck.networks.sampling import kink_distance
 from gradcheck.numerics import Array, Arrays, Estimate, random_direction, unit_roundoff
 from gradcheck.oracles.autodiff import value_and_gradient
 from gradcheck.oracles.error_analysis import RoundingBounds, rounding_bounds
@@ -28,6 +29,8 @@ from gradcheck.subjects.protocol import Claim, Subject
 NO_POWER = 1e-3
 """A case that would not have shown an error of this relative size in any tensor is no evidence."""
 FD_NO_POWER = 1e-2
+NEAR_KINK = 1e-3
+"""Nearer to a kink than this, differences would average two slopes: the trusted gradient judges alone."""
 
 
 class Fault(Enum):
@@ -113,7 +116,9 @@ def structure(claim: Claim) -> Examination | None:
         return None
     first = claim.problems[0]
     message = "; ".join(p.message for p in claim.problems[:4])
-    return Examination(Fault[first.kind.upper()], "structure", message, first.parameter)
+    names = tuple(p.parameter for p in claim.problems)
+    topmost = max(names, key=lambda n: int(n[1:]) if n[1:].isdigit() else 0)
+    return Examination(Fault[first.kind.upper()], "structure", message, topmost, wrong=names)
 
 
 def effects(subject: Subject, case: Point, other: Point, layout: Layout) -> Examination | None:
@@ -138,11 +143,14 @@ def triangle(
     """Rungs 3 and 4: primal value, then claim, own and trusted derivative against one another."""
     bounds = rounding_bounds(case, "float32" if _single(case, claim) else None)
     expected = trusted_estimate(case, "x" in claim.gradient)
-    estimate = Estimate(claim.gradient, {n: bounds.gradient[n] for n in claim.gradient}, "claim")
+    guard = guard_effect(case, "x" in claim.gradient)
+    error = {n: bounds.gradient[n] + guard.get(n, 0.0) for n in claim.gradient}
+    estimate = Estimate(claim.gradient, error, "claim")
     nonfinite = _nonfinite(estimate, expected)
     if nonfinite is not None:
         return nonfinite
-    own = own_differences(subject, case, layout, estimate) if differences and value is not None else {}
+    smooth = kink_distance(case) > NEAR_KINK
+    own = own_differences(subject, case, layout, estimate) if differences and smooth and value is not None else {}
     return judge(case, Oracles(estimate, expected if trusted else None, own), _primal_agrees(case, value, bounds))
 
 
@@ -171,19 +179,19 @@ def judge(case: Case, oracles: Oracles, primal_agrees: bool | None) -> Examinati
         ratio=ratio,
         wrong=tuple(against_trusted.wrong()),
     )
-    return _named(differs, case, own_agrees, primal_agrees, own_trusted)
+    return _named(differs, case, (claim, trusted), own_agrees, primal_agrees, own_trusted)
 
 
 def _named(
     differs: Examination,
     case: Case,
+    estimates: tuple[Estimate, Estimate],
     own_agrees: bool | None,
     primal_agrees: bool | None,
     own_trusted: Mapping[str, float | None],
 ) -> Examination:
     """Which of the culprits it is, once claim and trusted gradient differ."""
-    from dataclasses import replace
-
+    claim, trusted = estimates
     own_is_trusted = all(r <= 1.0 for r in own_trusted.values() if r is not None)
     if own_agrees and primal_agrees is False:
         message = "its gradient is that of its own cost, but its cost is not the declared one"
@@ -196,8 +204,21 @@ def _named(
         return replace(differs, fault=Fault.ALL_DIFFER, message=message)
     if own_agrees is None and primal_agrees is False:
         return replace(differs, fault=Fault.FORWARD, rung="primal", message="its cost is not the declared one")
+    if _only_single(case, claim, trusted):
+        message = "it agrees with the trusted gradient to float32, not to float64: a cast on the way"
+        return replace(differs, fault=Fault.PRECISION, message=message)
     witness = "finite differences of its own cost and jax.grad agree" if own_agrees is False else "jax.grad disagrees"
     return replace(differs, message=f"{witness}: the claim is wrong")
+
+
+def _only_single(case: Case, claim: Estimate, trusted: Estimate) -> bool:
+    """Whether a float64 claim is right to float32: inside the bounds of a float32 computation, where those say much."""
+    if case.dtype != "float64":
+        return False
+    bounds = rounding_bounds(case, "float32").gradient
+    single = Estimate(claim.value, {n: bounds[n] for n in claim.value}, claim.method)
+    comparison = compare(single, trusted)
+    return comparison.agrees and all(p < NO_POWER or not np.isfinite(p) for p in comparison.power.values())
 
 
 def _clean(against: Comparison, agreement: float) -> Examination:
@@ -252,14 +273,17 @@ def trusted_estimate(case: Case, by_input: bool) -> Estimate:
     """jax.grad of the trusted definition with its rounding bound; a guarded logarithm widens it by what the guard does."""
     _, gradient = value_and_gradient(case, by_input=by_input)
     bounds = rounding_bounds(case, "float64").gradient
-    error = {n: bounds[n] for n in gradient}
-    if case.architecture.cost.guard:
-        from dataclasses import replace
+    guard = guard_effect(case, by_input)
+    return Estimate(gradient, {n: bounds[n] + guard.get(n, 0.0) for n in gradient}, "jax.grad")
 
-        plain = replace(case, architecture=replace(case.architecture, cost=cost_named(case.architecture.cost.name)))
-        exact = value_and_gradient(plain, by_input=by_input)[1]
-        error = {n: error[n] + np.abs(gradient[n] - exact[n]) for n in gradient}
-    return Estimate(gradient, error, "jax.grad")
+
+def guard_effect(case: Case, by_input: bool) -> dict[str, Array]:
+    """How far ln(a + ε) takes the gradient from that of ln a: between the two every gradient is right."""
+    if not case.architecture.cost.guard:
+        return {}
+    plain = replace(case, architecture=replace(case.architecture, cost=cost_named(case.architecture.cost.name)))
+    exact = value_and_gradient(plain, by_input=by_input)[1]
+    return {n: np.abs(g - exact[n]) for n, g in value_and_gradient(case, by_input=by_input)[1].items()}
 
 
 def own_differences(

@@ -29,6 +29,9 @@ from gradcheck.oracles.autodiff import activation_second, activation_vjp, cost_h
 ELEMENTARY = 8.0
 """c: roundings granted to one elementary function (numpy's own stay under 4 ulp) and the scaling around it."""
 
+TINY = 1e-290
+"""Reach of the look to both sides of a kink where z is exact: normal numbers, so that nothing is flushed to zero."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RoundingBounds:
@@ -83,7 +86,8 @@ def activation_errors(activation: Activation, z: Array, a: Array, E_z: Array, u:
     piecewise_linear = activation.cancellation == 0 and activation.range == "real"
     E_f1 = np.zeros_like(z) if piecewise_linear else f2 * E_z + c * (f1 + np.abs(z) * f2 + np.abs(a) + kappa)
     if activation.kinks:
-        E_f1 = E_f1 + np.abs(slope(z + E_z, one) - slope(z - E_z, one))
+        reach = np.maximum(E_z, TINY)
+        E_f1 = E_f1 + np.abs(slope(z + reach, one) - slope(z - reach, one))
     return LayerErrors(a, E_a, f1, E_f1)
 
 
@@ -118,7 +122,7 @@ def _cost_gradient_errors(case: Case, a: Array, E_a: Array, u: float) -> tuple[A
     G = gradient(a, y, np.asarray(scale))
     E_G = scale * _absolute_hessian(case, a, E_a) + ELEMENTARY * u * (np.abs(G) + scale * np.abs(y))
     if cost.kinks is not None:
-        side = np.where((y > 0) & (cost.targets == "one_hot"), -1.0, 1.0) * E_a
+        side = np.where((y > 0) & (cost.targets == "one_hot"), -1.0, 1.0) * np.maximum(E_a, np.spacing(np.abs(a)))
         E_G = E_G + np.abs(gradient(a + side, y, np.asarray(scale)) - gradient(a - side, y, np.asarray(scale)))
     return G, E_G
 

@@ -64,13 +64,17 @@ def measured_noise(values: Sequence[float] | Array) -> float:
     return max(levels[1:6])
 
 
-def combine(values: Sequence[float] | Array, steps: Array, noise: float) -> Derivative:
-    """value ± error from the values at `ladder_points`, given the noise (a bound) of one value."""
+def combine(values: Sequence[float] | Array, steps: Array, noise: float, centre: float | None = None) -> Derivative:
+    """value ± error from the values at `ladder_points`, given the noise (a bound) of one value.
+
+    centre: phi(0), by which a kink exactly at the point is seen: then any slope between the two one-sided ones is right,
+    and the interval holds them all.
+    """
     phi = np.asarray(values, dtype=float).reshape(-1, 2)
     finite = np.all(np.isfinite(phi), axis=1)
-    if finite.sum() < 3:
+    if not finite[-3:].all() or len(finite) < 3:
         return Derivative(float("nan"), float("inf"), "the primal is not finite near the point")
-    first = int(np.argmin(finite[::-1].cumprod()[::-1] == 0))  # coarse steps may leave the domain; keep the finite tail
+    first = 0 if finite.all() else int(np.flatnonzero(~finite)[-1]) + 1  # coarse steps may leave the domain
     phi, h = phi[first:], steps[first:]
     D, E = (phi[:, 0] - phi[:, 1]) / (2 * h), noise / h + np.spacing(np.abs(phi).max(axis=1)) / h
     estimates = _extrapolations(D, E)
@@ -80,8 +84,25 @@ def combine(values: Sequence[float] | Array, steps: Array, noise: float) -> Deri
     # finer steps truncate less: beyond their own noise they may not leave the interval; where they do, it was too narrow
     astray = [abs(best[0] - e[0]) - best[1] - e[3] for e in estimates if e[2] > best[2]]
     beyond = max([0.0, *astray])
-    reason = "finer steps leave the interval: a kink or a jump near the point" if beyond else ""
-    return Derivative(best[0], best[1] + 2 * beyond, reason)
+    jump = 0.0 if centre is None else slope_jump(phi, h, centre, noise)
+    reason = "a kink at the point" if jump else "finer steps leave the interval: a kink or a jump near the point"
+    return Derivative(best[0], best[1] + 2 * beyond + jump, reason if beyond or jump else "")
+
+
+def slope_jump(phi: Array, steps: Array, centre: float, noise: float) -> float:
+    """Half the difference of the two one-sided slopes when there is a kink at t = 0, else 0.
+
+    |phi(h) − 2 phi(0) + phi(−h)| / 2h falls with h where phi is smooth and stays where it has a kink at 0.
+    """
+    second = np.abs(phi[:, 0] - 2 * centre + phi[:, 1]) / (2 * steps)
+    floor = 4 * noise / steps
+    seen = np.flatnonzero(second > 2 * floor)
+    if len(seen) < 3:
+        return 0.0
+    coarse, fine = seen[0], seen[-1]
+    expected_fall = steps[fine] / steps[coarse]
+    stays = second[fine] > 4 * expected_fall * second[coarse] and second[fine] > 0.05 * second[coarse]
+    return float(second[coarse:].max() + floor[fine]) if stays else 0.0
 
 
 def _extrapolations(D: Array, E: Array) -> list[tuple[float, float, int, float]]:
@@ -123,15 +144,15 @@ def directional(
     largest_steps: the first step along each direction (choose it where the primal is still smooth). roundoff: u of the
     subject's precision. noise_floor: a lower bound of the noise known from elsewhere. Raises what `evaluate` raises.
     """
-    points: list[Arrays] = []
+    if not directions:
+        return []
     ladders = [ladder(h, levels) for h in largest_steps]
+    points = noise_points(arguments, directions[0], float(min(h[-1] for h in ladders)) / 64)
     for v, steps in zip(directions, ladders, strict=True):
         points += ladder_points(arguments, v, steps)
-        points += noise_points(arguments, v, float(steps[-1]) / 64)
-    values = np.asarray(evaluate(points), dtype=float).reshape(len(directions), 2 * levels + NOISE_POINTS)
-    answers = []
-    for row, steps in zip(values, ladders, strict=True):
-        scale = float(np.max(np.abs(row[2 * levels :])))
-        noise = max(NOISE_SAFETY * measured_noise(row[2 * levels :]), 2 * roundoff * scale, noise_floor)
-        answers.append(combine(row[: 2 * levels], steps, noise))
-    return answers
+    values = np.asarray(evaluate(points), dtype=float)
+    close, rows = values[:NOISE_POINTS], values[NOISE_POINTS:].reshape(len(directions), 2 * levels)
+    noise = max(NOISE_SAFETY * measured_noise(close), 2 * roundoff * float(np.max(np.abs(close))), noise_floor)
+    return [
+        combine(row, steps, noise, float(close[NOISE_POINTS // 2])) for row, steps in zip(rows, ladders, strict=True)
+    ]

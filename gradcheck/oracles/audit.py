@@ -1,0 +1,27 @@
+"""The audit: the transcribed derivative against plain compiled `jax.grad`, at cases of the run itself.
+
+Templates are jax's rules carried out by numpy; should a version of jax ever emit a rule that is transcribed wrongly, it shows
+here and stops the run, before any subject is judged by it.
+"""
+
+import numpy as np
+
+from gradcheck.errors import OracleError
+from gradcheck.networks import Case, digest
+from gradcheck.oracles.autodiff import compiled_gradient, value_and_gradient
+from gradcheck.oracles.error_analysis import rounding_bounds
+
+
+def audit(case: Case) -> None:
+    """Raise OracleError when the two differ by more than rounding, at any component of the gradient or in the value."""
+    value, gradient = value_and_gradient(case, by_input=True)
+    compiled_value, compiled = compiled_gradient(case, by_input=True)
+    bounds = rounding_bounds(case, "float64")
+    off = [n for n, g in compiled.items() if not np.all(np.abs(g - gradient[n]) <= 2 * bounds.gradient[n])]
+    if off or not abs(value - compiled_value) <= 4 * bounds.value + 1e-300:
+        names = ", ".join(off) or "the value"
+        msg = (
+            f"transcribed and compiled jax.grad differ in {names} at {case.architecture.describe()} (case {digest(case)}); "
+            "this is a defect of gradcheck: please report it with the versions of jax and numpy"
+        )
+        raise OracleError(msg)
