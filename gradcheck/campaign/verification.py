@@ -171,6 +171,8 @@ class _Campaign:
             self.record.structural.append((examination, case))
         elif examination.fault is not None:
             self.broken = examination, case
+            self.record.cases += 1
+            self.record.components += examination.components
         elif examination.silent:
             self.record.silent[examination.silent] += 1
         else:

@@ -141,7 +141,7 @@ def triangle(
     differences: bool,
 ) -> Examination:
     """Rungs 3 and 4: primal value, then claim, own and trusted derivative against one another."""
-    bounds = rounding_bounds(case, "float32" if _single(case, claim) else None)
+    bounds = rounding_bounds(case)
     expected = trusted_estimate(case, "x" in claim.gradient)
     guard = guard_effect(case, "x" in claim.gradient)
     error = {n: bounds.gradient[n] + guard.get(n, 0.0) for n in claim.gradient}
@@ -367,10 +367,6 @@ def own_discrepancies(
             value, error = claim.along(v)
             out.append(Discrepancy(name, (), value, derivative.value, error + derivative.error, "finite differences along a random direction"))  # noqa: E501  # fmt: skip
     return tuple(out)
-
-
-def _single(case: Case, claim: Claim) -> bool:
-    return case.dtype == "float32"
 
 
 def _primal_agrees(case: Case, value: Array | None, bounds: RoundingBounds) -> bool | None:

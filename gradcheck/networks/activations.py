@@ -12,6 +12,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -57,6 +58,7 @@ def _gelu_tanh_terms(z: Array) -> Array:
     return np.asarray(1.0 + r + 0.15 * r**3)
 
 
+@lru_cache(maxsize=1024)
 def wants_namespace(function: Callable[..., Any]) -> bool:
     """Whether a definition takes the array namespace as its argument `xp` (built-in ones all do)."""
     try:
