@@ -150,7 +150,11 @@ def triangle(
     if nonfinite is not None:
         return nonfinite
     smooth = kink_distance(case) > NEAR_KINK
-    own = own_differences(subject, case, layout, estimate) if differences and smooth and value is not None else {}
+    own = (
+        own_differences(subject, case, layout, estimate, bounds.value)
+        if differences and smooth and value is not None
+        else {}
+    )
     return judge(case, Oracles(estimate, expected if trusted else None, own), _primal_agrees(case, value, bounds))
 
 
@@ -234,7 +238,7 @@ def _cost_code(
     """jax agrees with the claim, the subject's own cost does not: a constant factor is told apart."""
     ratios = [_ratio(claim, *oracles.own[n]) for n, r in claim_own.items() if r is not None and n in oracles.own]
     known = [r for r in ratios if r is not None]
-    same = len(known) > 1 and max(known) - min(known) <= 1e-6 * max(abs(k) for k in known)
+    same = len(known) > 1 and max(known) - min(known) <= 1e-6 * max(abs(k) for k in known) and abs(known[0] - 1) > 1e-4
     ratio = float(np.median(known)) if same else None
     return Examination(
         Fault.SCALE if same else Fault.COST_CODE,
@@ -258,7 +262,11 @@ def _own_only(
         return Examination(None, "projection", power=power, components=len(known), silent=silent)
     ratios = [_ratio(claim, *own[n]) for n in known]
     values = [r for r in ratios if r is not None]
-    same = len(values) > 1 and max(values) - min(values) <= 1e-5 * max(abs(v) for v in values)
+    same = (
+        len(values) > 1
+        and max(values) - min(values) <= 1e-5 * max(abs(v) for v in values)
+        and abs(values[0] - 1) > 1e-4
+    )
     return Examination(
         Fault.SCALE if same else Fault.BACKWARD,
         "projection",
@@ -287,9 +295,12 @@ def guard_effect(case: Case, by_input: bool) -> dict[str, Array]:
 
 
 def own_differences(
-    subject: Subject, case: Case, layout: Layout, claim: Estimate
+    subject: Subject, case: Case, layout: Layout, claim: Estimate, noise: float
 ) -> dict[str, tuple[Arrays, Derivative]]:
-    """One Gaussian direction per tensor, and the derivative of the subject's own cost along it."""
+    """One Gaussian direction per tensor, and the derivative of the subject's own cost along it.
+
+    noise: the rounding bound of one cost value; measured noise counts where it is larger.
+    """
     seed = int(np.abs(case.inputs).sum() * 1e6) % 2**32
     generator = np.random.default_rng(seed)
     names = [n for n in claim.value if n in case.parameters]
@@ -300,7 +311,7 @@ def own_differences(
     def evaluate(points: Sequence[Arrays]) -> list[float]:
         return [float(v) for v in subject.forward([case.at(p) for p in points], layout)]
 
-    derivatives = directional(evaluate, case.parameters, directions, steps, roundoff=u)
+    derivatives = directional(evaluate, case.parameters, directions, steps, roundoff=u, noise_floor=noise)
     return {n: (v, d) for n, v, d in zip(names, directions, derivatives, strict=True)}
 
 

@@ -168,16 +168,33 @@ class _Recogniser:
         """The first layout in which a forward pass is the trusted one; else the first in which it runs."""
         pairs = sorted(self._pairs(), key=lambda p: PREFERRED.index(p[0].name) if p[0].name in PREFERRED else 99)[:8]
         runs: list[Layout] = []
+        fits: list[tuple[Layout, Head]] = []
         for layout in self.offer.layouts:
             for pair in pairs:
                 match = self._told_match(pair, layout, pair[0] if pair[0].elementwise else self._hidden()[0])
                 if match is not None and match[0]:
-                    return layout, Head(*pair, match[0])
+                    fits.append((layout, Head(*pair, match[0])))
+                    if self._well_formed(layout, fits[-1][1]):
+                        return fits[-1]
+                    break
                 if match is not None:
                     runs.append(layout)
+        if fits:
+            return fits[0]
         if not runs:
             raise self.failure or SubjectError("contract", "no layout of weights and samples could be run")
         return runs[0], None
+
+    def _well_formed(self, layout: Layout, head: Head) -> bool:
+        """Whether the gradient has the layout's shapes: a forward pass may broadcast, and so run in several layouts."""
+        hidden = head.activation if head.activation.elementwise else self._hidden()[0]
+        case = self._plain(hidden, head, self._first_depth(), (self.outputs[0], 5), layout)
+        try:
+            return not self.subject.vjp(case, layout)[1](case.cotangent).problems
+        except SubjectError as error:
+            if error.kind in _FATAL:
+                raise
+            return False
 
     def _told_match(
         self, pair: tuple[Activation, Cost], layout: Layout, hidden: Activation
@@ -256,12 +273,16 @@ class _Recogniser:
 
     def _fixed(self) -> Recognition:
         search = self._fixed_by_output if self.offer.declares_output else self._fixed_by_value
+        fits: list[Recognition] = []
         for layout in self.offer.layouts:
             for outputs in self._width_variants():
                 self.outputs = outputs
                 found = search(layout)
-                if found is not None:
+                if found is not None and self._well_formed(layout, found.repertoire.heads[0]):
                     return found
+                fits += [found] if found is not None else []
+        if fits:
+            return fits[0]
         return self._unrecognised()
 
     def _width_variants(self) -> list[tuple[int, int]]:

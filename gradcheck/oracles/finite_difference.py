@@ -89,6 +89,15 @@ def combine(values: Sequence[float] | Array, steps: Array, noise: float, centre:
     return Derivative(best[0], best[1] + 2 * beyond + jump, reason if beyond or jump else "")
 
 
+def _together(directions: Sequence[Arrays], steps: Sequence[float]) -> dict[str, Array]:
+    """The sum of all directions, each with its step: noise must not be measured where nothing moves (a dead unit)."""
+    total: dict[str, Array] = {}
+    for v, h in zip(directions, steps, strict=True):
+        for name, a in v.items():
+            total[name] = total[name] + h * a if name in total else h * a
+    return total
+
+
 def slope_jump(phi: Array, steps: Array, centre: float, noise: float) -> float:
     """Half the difference of the two one-sided slopes when there is a kink at t = 0, else 0.
 
@@ -142,12 +151,13 @@ def directional(
     """Derivatives along several directions in one batch of evaluations.
 
     largest_steps: the first step along each direction (choose it where the primal is still smooth). roundoff: u of the
-    subject's precision. noise_floor: a lower bound of the noise known from elsewhere. Raises what `evaluate` raises.
+    subject's precision. noise_floor: a bound of the noise known from elsewhere, such as a running error
+    analysis. Raises what `evaluate` raises.
     """
     if not directions:
         return []
     ladders = [ladder(h, levels) for h in largest_steps]
-    points = noise_points(arguments, directions[0], float(min(h[-1] for h in ladders)) / 64)
+    points = noise_points(arguments, _together(directions, [float(h[-1]) for h in ladders]), 1 / 64)
     for v, steps in zip(directions, ladders, strict=True):
         points += ladder_points(arguments, v, steps)
     values = np.asarray(evaluate(points), dtype=float)

@@ -71,12 +71,12 @@ def _shape_hint(given: Shape, expected: Shape) -> str:
     size = int(np.prod(expected))
     if len(given) == 2 and len(expected) == 2 and given == expected[::-1]:
         return ": it is the transpose"
+    if int(np.prod(given)) == size:
+        return ": the same number of components in another shape"
     if expected[-1:] == (1,) and len(given) == 2 and given[0] == expected[0]:
         return ": it has one column for each sample, and is not summed over the samples"
     if len(expected) == 1 and len(given) == 2 and given[1] == expected[0] and given[0] != 1:
         return ": it has one row for each sample, and is not summed over the samples"
-    if int(np.prod(given)) == size:
-        return ": the same number of components in another shape"
     return ""
 
 
