@@ -26,6 +26,7 @@ CODES: Mapping[Fault, Code] = {
     Fault.SCALE: Code.GC303,
     Fault.ALL_DIFFER: Code.GC305,
     Fault.PRECISION: Code.GC601,
+    Fault.UNSTABLE: Code.GC602,
 }
 EQUATIONS: Mapping[str, Code] = {
     "BP1": Code.GC401,
@@ -62,7 +63,7 @@ def finding_of(examination: Examination, point: Point, places: Sequence[Located]
     code = CODES.get(fault) or (EQUATIONS[places[0].equation] if places else Code.GC405)
     return Finding(
         code,
-        "fail",
+        "pass" if fault is Fault.UNSTABLE else "fail",
         examination.rung,
         _detail(examination, places) + confirmed,
         tuple(Place(p.equation, p.layer) for p in places) or _default_places(examination),

@@ -23,11 +23,11 @@ from gradcheck.networks import Case
 from gradcheck.numerics import Arrays
 from gradcheck.oracles.audit import audit
 from gradcheck.report import Code, Finding, Power, Tally
-from gradcheck.strategies import cases, corner_cases
+from gradcheck.strategies import cases, corner_cases, extreme_cases
 from gradcheck.subjects import Subject
 
 FATAL = frozenset({"timeout", "crash", "exit", "memory", "protocol", "load"})
-WEAK = frozenset({Fault.PRECISION})
+WEAK = frozenset({Fault.PRECISION, Fault.UNSTABLE})
 _EFFECTS = 6
 _AUDITS = 1
 """Cases of each run at which the oracle is compared with compiled jax.grad; each costs a compilation."""
@@ -99,8 +99,13 @@ class _Campaign:
         findings: list[Finding] = []
         if self.record.structural:
             findings.append(self._minimal_finding(*self.record.structural[0]))
-        if self.broken is None and self.record.weak:
-            self.broken = self.record.weak[0]
+        if self.broken is None and not self.record.raised and self.recognition.trusted:
+            self._numerics()
+        if self.broken is None:
+            self.broken = next((w for w in self.record.weak if w[0].fault is Fault.PRECISION), None)
+        unstable = next((w for w in self.record.weak if w[0].fault is Fault.UNSTABLE), None)
+        if self.broken is None and unstable is not None:
+            findings.append(finding_of(*unstable))
         if self.broken is not None:
             findings.append(self._minimal_finding(*self.broken))
         elif self.record.raised and not findings:
@@ -139,6 +144,21 @@ class _Campaign:
             visit()
         except _Stop:
             return
+
+    def _numerics(self) -> None:
+        """Beyond the range of the campaign: where does it overflow or take ln 0, although the gradient is finite there?"""
+        for case in extreme_cases(self.recognition.repertoire, self.options.seed):
+            if self._late():
+                return
+            try:
+                found = self._examine(case, differences=False)
+            except SubjectError as error:
+                if error.kind in FATAL:
+                    raise
+                continue
+            if found.fault is Fault.UNSTABLE:
+                self.record.weak.append((found, case))
+                return
 
     @property
     def done(self) -> int:

@@ -57,7 +57,9 @@ def compare(claim: Estimate, oracle: Estimate) -> Comparison:
     count = 0
     for name in (n for n in oracle.value if n in claim.value):
         bound = claim.error[name] + oracle.error[name]
-        ratio = excess(claim.value[name] - oracle.value[name], bound)
+        known = np.isfinite(oracle.value[name]) & np.isfinite(bound)  # elsewhere the oracle says nothing
+        ratio = np.where(known, excess(claim.value[name] - oracle.value[name], bound), 0.0)
+        bound = np.where(known, bound, np.inf)
         ratios[name] = float(ratio.max(initial=0.0))
         power[name] = relative_power(oracle.value[name], bound)
         count += ratio.size

@@ -32,7 +32,7 @@ from gradcheck.networks.namespace import xp_numpy
 from gradcheck.networks.repertoire import Head, Repertoire, hidden_activations
 from gradcheck.networks.sampling import sample_case
 from gradcheck.numerics import Array
-from gradcheck.oracles.autodiff import cost_vjp
+from gradcheck.oracles.autodiff import cost_vjp, value_and_gradient
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.protocol import Offer, Subject
 
@@ -148,14 +148,12 @@ class _Recogniser:
     # -- subjects that are told activations and cost ------------------------------------------------------------------
 
     def _told(self) -> Recognition:
-        layout, reference = self._told_layout()
-        heads, guards = [], {}
+        layout, reference = self._told_layout_and_width()
+        heads = []
         for pair in self._pairs():
             scale = self._told_head(pair, layout)
             if scale is not None:
-                cost = guarded(pair[1].name, scale[1]) if scale[1] else pair[1]
-                heads.append(Head(pair[0], cost, scale[0]))
-                guards[cost.name] = scale[1]
+                heads.append(Head(pair[0], guarded(pair[1].name, scale[1]) if scale[1] else pair[1], scale[0]))
         heads = self._with_majority_scale(heads)
         hidden = tuple(f for f in self._hidden() if self._told_hidden(f, layout, heads))
         if not heads or not (hidden or self.offer.one_activation):
@@ -163,6 +161,19 @@ class _Recogniser:
         if reference is None:
             self.notes.append("its cost is the declared one in no layout of weights, samples and biases")
         return self._recognition(layout, hidden or self._hidden(), tuple(heads), trusted=True)
+
+    def _told_layout_and_width(self) -> tuple[Layout, Head | None]:
+        """The layout with any number of outputs, or with a single one where the subject takes no more."""
+        try:
+            return self._told_layout()
+        except SubjectError as error:
+            if error.kind in _FATAL or self.outputs[0] > 1 or self.outputs[1] < 2:
+                raise
+            self.outputs = (1, 1)
+            try:
+                return self._told_layout()
+            except SubjectError as again:
+                raise (again if again.kind in _FATAL else error) from None
 
     def _told_layout(self) -> tuple[Layout, Head | None]:
         """The first layout in which a forward pass is the trusted one; else the first in which it runs."""
@@ -354,7 +365,8 @@ class _Recogniser:
                 if match:
                     return Head(g, guarded(cost.name, match[1]) if match[1] else cost, match[0])
             return None
-        return self._head_from_derivative(f, g, depth, layout) if self.offer.cost_derivative else None
+        known = self._head_from_derivative(f, g, depth, layout) if self.offer.cost_derivative else None
+        return known or self._head_from_gradient(f, g, layout)
 
     def _head_from_derivative(self, f: Activation, g: Activation, depth: int, layout: Layout) -> Head | None:
         """The cost whose gradient is the file's own ∂C/∂a, up to a constant that becomes the scale."""
@@ -374,6 +386,30 @@ class _Recogniser:
                 ):
                     return Head(g, cost, scale)
         return None
+
+    def _head_from_gradient(self, f: Activation, g: Activation, layout: Layout) -> Head:
+        """The cost whose output error is the claimed bias gradient of the last layer; else ½ the squared error, with a note."""
+        depth = self._first_depth()
+        case = self._case(f, (g, COSTS["mse"]), depth, (max(self.outputs[0], min(4, self.outputs[1])), 1))
+        y = _one_hot(case.targets.shape, self.generator) if g.range != "real" else case.targets
+        case = replace(_with(case, f, g, COSTS["mse"]), targets=y)
+        try:
+            claim = self.subject.vjp(case, layout)[1](case.cotangent).gradient.get(f"b{depth}")
+        except SubjectError as error:
+            if error.kind in _FATAL:
+                raise
+            claim = None
+        for cost in self.costs if claim is not None else ():
+            if not legal(cost, g.range, g.name):
+                continue
+            expected = value_and_gradient(_with(case, f, g, cost))[1][f"b{depth}"]
+            for scale in ("1", "1/2", "2"):
+                if np.allclose(claim, scale_named(scale)(1, 1) * expected, rtol=1e-9, atol=1e-12):
+                    return Head(g, cost, scale)
+        self.notes.append(
+            "it declares no cost and its gradient is that of none: measured against half the squared error"
+        )
+        return Head(g, COSTS["mse"], "1/2")
 
     def _unrecognised(self) -> Recognition:
         """Nothing trusted fits: cases are drawn from what runs, and only the subject's own cost can judge it."""
@@ -517,16 +553,15 @@ def match_scale(
     if values is None or not np.all(np.isfinite(values)):
         return None
     name = cases[0].architecture.cost.name
-    for epsilon in (0.0, *(GUARDS if name in GUARDED else ())):
+    tight = 4e-13 if agree < 1e-6 else agree
+    guards = GUARDS if name in GUARDED and agree < 1e-6 else ()
+    for epsilon, tolerance in [(0.0, tight), *((e, tight) for e in guards), (0.0, agree)]:
         sums = [_sum(c, guarded(name, epsilon) if epsilon else c.architecture.cost) for c in cases]
-        if epsilon and not any(_close(v / s, values[0] / sums[0], 1e-2) for v, s in zip(values, sums, strict=True)):
-            return None
         for scale in [wanted] if wanted else SCALES:
             expected = [
                 scale_named(scale)(c.samples, c.architecture.widths[-1]) * s for c, s in zip(cases, sums, strict=True)
             ]
-            tolerance = agree if not epsilon else min(agree, epsilon / 100)
-            if all(_close(v, e, max(tolerance, 1e-13)) for v, e in zip(values, expected, strict=True)):
+            if all(_close(v, e, tolerance) for v, e in zip(values, expected, strict=True)):
                 return str(scale), epsilon
     return _unusual_scale(cases, values, agree) if wanted is None and len(cases) > 2 else None
 

@@ -12,7 +12,7 @@ from gradcheck.networks.architecture import (
 )
 from gradcheck.networks.case import Case, OperationCase, Point, case_from_json, digest
 from gradcheck.networks.costs import COSTS, L2_FORMS, SCALES, Cost, cost_named, legal
-from gradcheck.networks.forward import cost, forward, penalty
+from gradcheck.networks.forward import cost, forward, on_logits, penalty
 
 __all__ = [
     "COSTS",
@@ -37,6 +37,7 @@ __all__ = [
     "digest",
     "forward",
     "legal",
+    "on_logits",
     "penalty",
     "with_regularisation",
 ]

@@ -7,12 +7,15 @@ a[l]      activation f_l(z[l]), a[0] = x
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from gradcheck.networks.activations import activation_named
 from gradcheck.networks.architecture import Architecture
 from gradcheck.networks.case import Case
+from gradcheck.networks.costs import cost_named
 from gradcheck.networks.namespace import xp_numpy
 from gradcheck.numerics import Array, Arrays
 
@@ -20,17 +23,33 @@ from gradcheck.numerics import Array, Arrays
 def forward(case: Case) -> tuple[list[Array], list[Array]]:
     """Weighted inputs z[1] … z[L] (index 0 is unused and empty) and activations a[0] … a[L]."""
     z, a = [np.zeros((0, 0))], [case.inputs]
-    for l, layer in enumerate(case.architecture.layers, start=1):
-        z.append(case.weight(l) @ a[l - 1] + case.bias(l))
-        a.append(np.asarray(layer.activation(z[l], xp_numpy)))
+    with np.errstate(all="ignore"):
+        for l, layer in enumerate(case.architecture.layers, start=1):
+            z.append(case.weight(l) @ a[l - 1] + case.bias(l))
+            a.append(np.asarray(layer.activation(z[l], xp_numpy)))
     return z, a
 
 
 def cost(case: Case) -> float:
     """The trusted cost C of a case: scaled data term plus the L2 term."""
     a_L = forward(case)[1][-1]
-    data = float(case.architecture.cost(a_L, case.targets, xp_numpy))
+    with np.errstate(all="ignore"):
+        data = float(case.architecture.cost(a_L, case.targets, xp_numpy))
     return case.architecture.cost_scale(case.samples) * data + penalty(case.architecture, case.parameters, case.samples)
+
+
+def on_logits(case: Case) -> Case:
+    """The same network with sigmoid and bce, or softmax and cross_entropy, as one cost of the logits z_L.
+
+    On paper nothing changes; in numbers the gradient stays finite where a probability rounds to 0 or 1.
+    """
+    last, cost_ = case.architecture.layers[-1], case.architecture.cost
+    fused = {("sigmoid", "bce"): "bce_logits", ("softmax", "cross_entropy"): "cross_entropy_logits"}
+    name = fused.get((last.activation.name, cost_.name))
+    if name is None or cost_.guard or cost_.source:
+        return case
+    layers = (*case.architecture.layers[:-1], replace(last, activation=activation_named("identity")))
+    return replace(case, architecture=replace(case.architecture, layers=layers, cost=cost_named(name)))
 
 
 def penalty(architecture: Architecture, parameters: Arrays, samples: int) -> float:

@@ -12,6 +12,9 @@ G       gradient of the scaled cost with respect to a_L;  H  its Hessian
     E_G  = |H| E_a + c u (|G| + s|y|) + jump
     E_δ  = |f′| E + E_f′ |G| + c u |δ|                           and so on through BP2, BP3 and BP4
 
+To each of them comes η, the smallest normal number: what is smaller may be flushed to zero. Where a bound cannot be had (the
+trusted definition overflows) it is infinite, and nothing is concluded.
+
 `jump` is |f′(z + E_z) − f′(z − E_z)|: within rounding of a kink either slope is right, exactly at one any element of the
 Clarke interval. The bound is first order in u (Higham 2002, §3.3), with c for the few roundings of an elementary function;
 it holds for every order of summation and for the usual ways to write an activation's derivative.
@@ -51,24 +54,31 @@ class LayerErrors:
     f1: Array
     E_f1: Array
 
+    def floored(self, eta: float) -> "LayerErrors":
+        """With room for underflow in a and f′."""
+        return LayerErrors(self.a, self.E_a + eta, self.f1, self.E_f1 + eta)
+
 
 def rounding_bounds(case: Case, dtype: str | None = None) -> RoundingBounds:
     """Bounds at a case for a computation in `dtype` (default: the case's own)."""
+    precision = dtype or case.dtype
     with np.errstate(all="ignore"):
-        return _analyse(case, unit_roundoff(dtype or case.dtype))
+        found = _analyse(case, unit_roundoff(precision), float(np.finfo(precision).tiny))
+    known = {n: np.where(np.isnan(g), np.inf, g) for n, g in found.gradient.items()}
+    return RoundingBounds(float("inf") if np.isnan(found.value) else found.value, known, found.output)
 
 
-def _analyse(case: Case, u: float) -> RoundingBounds:
+def _analyse(case: Case, u: float, eta: float) -> RoundingBounds:
     architecture = case.architecture
     z, a = forward(case)
     layers = [LayerErrors(a[0], np.zeros_like(a[0]), np.ones_like(a[0]), np.zeros_like(a[0]))]
     for l, dense in enumerate(architecture.layers, start=1):
         W, b = np.abs(case.weight(l)), np.abs(case.bias(l))
         E_z = W @ layers[-1].E_a + gamma(W.shape[1] + 2, u) * (W @ np.abs(a[l - 1]) + b)
-        layers.append(activation_errors(dense.activation, z[l], a[l], E_z, u))
+        layers.append(activation_errors(dense.activation, z[l], a[l], E_z + eta, u).floored(eta))
     G, E_G = _cost_gradient_errors(case, a[-1], layers[-1].E_a, u)
     value = _value_error(case, a[-1], layers[-1].E_a, G, u)
-    gradient = _backward_errors(case, architecture, z, layers, (G, E_G), u)
+    gradient = _backward_errors(case, architecture, z, layers, (G, E_G + eta), (u, eta))
     return RoundingBounds(value, gradient, layers[-1].E_a)
 
 
@@ -159,18 +169,20 @@ def _backward_errors(
     z: list[Array],
     layers: list[LayerErrors],
     output: tuple[Array, Array],
-    u: float,
+    precision: tuple[float, float],
 ) -> dict[str, Array]:
     """From (dC/da_L, its error) down: bounds of every gradient."""
     dA, E_dA = output
+    u, eta = precision
     m, decay = case.samples, 2.0 * abs(architecture.regularisation.factor(case.samples))
     bounds: dict[str, Array] = {}
     for l in range(architecture.depth, 0, -1):
         dense, layer, before = architecture.layers[l - 1], layers[l], layers[l - 1]
         delta, E_delta = _output_side(dense.activation, z[l], layer, dA, E_dA, u)
+        E_delta = E_delta + eta
         W, delta_abs, a_abs = np.abs(case.weight(l)), np.abs(delta), np.abs(before.a)
         outer = delta_abs @ a_abs.T
-        bounds[f"W{l}"] = (
+        bounds[f"W{l}"] = (m + 2) * eta + (
             E_delta @ (a_abs + before.E_a).T + delta_abs @ before.E_a.T + gamma(m + 4, u) * outer + 4 * u * decay * W
         )  # fmt: skip
         if architecture.bias:
@@ -178,7 +190,7 @@ def _backward_errors(
             sums = E_delta.sum(axis=1, keepdims=True) + gamma(m + 4, u) * delta_abs.sum(axis=1, keepdims=True)
             bounds[f"b{l}"] = sums + 4 * u * penalised
         dA = case.weight(l).T @ delta
-        E_dA = W.T @ E_delta + gamma(W.shape[0] + 2, u) * (W.T @ delta_abs)
+        E_dA = eta + W.T @ E_delta + gamma(W.shape[0] + 2, u) * (W.T @ delta_abs)
     return {**{n: bounds[n] for n in architecture.shapes()}, "x": E_dA}
 
 

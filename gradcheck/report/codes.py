@@ -33,6 +33,7 @@ class Code(Enum):
     GC405 = "the gradient with respect to an argument is wrong"
     GC501 = "the derivative of an activation is wrong"
     GC601 = "the result has less precision than its dtype"
+    GC602 = "overflow or a logarithm of zero where the gradient is finite"
     GC901 = "the subject could not be loaded"
     GC902 = "the subject raised an exception"
     GC903 = "the subject did not answer in time"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from gradcheck.networks import Architecture, Case, Dense, Regularisation
+from gradcheck.networks import Architecture, Case, Dense, Regularisation, forward
 from gradcheck.networks.repertoire import Head, Repertoire, default_repertoire
 from gradcheck.networks.sampling import REGIMES, Regime, sample_case
 from gradcheck.numerics import Arrays, random_direction
@@ -110,9 +110,32 @@ def corner_cases(repertoire: Repertoire, seed: int) -> Iterator[Case]:
         yield sample_case(architecture, samples, generator, hard_targets=k % 3 == 0)
 
 
+def extreme_cases(repertoire: Repertoire, seed: int) -> Iterator[Case]:
+    """Beyond the range of `cases`: |z| of the output, then of a hidden layer, up to 20, 40, 100, 800 and 3000."""
+    generator = np.random.default_rng([seed, 8])
+    low, high = repertoire.depths
+    for depth in (d for d in (1, 2) if low <= d <= high):
+        for head in repertoire.heads:
+            for top in (20.0, 40.0, 100.0, 800.0, 3000.0):
+                inner = [head.activation if repertoire.one_activation else repertoire.hidden[0]] * (depth - 1)
+                widths = [2] * depth + [max(repertoire.output_widths[0], min(2, repertoire.output_widths[1]))]
+                architecture = build(repertoire, widths, [*inner, head.activation], head, 0.0)
+                case = sample_case(architecture, 2, generator, hard_targets=True)
+                yield _scaled(case, top)
+
+
+def _scaled(case: Case, top: float) -> Case:
+    """The case with layer 1 scaled so that the largest |z_1| is `top`."""
+    factor = top / max(float(np.max(np.abs(forward(case)[0][1]))), 1e-3)
+    names = [n for n in ("W1", "b1") if n in case.parameters]
+    return case.at({n: case.parameters[n] * factor for n in names})
+
+
 def _corner_shapes(r: Repertoire) -> list[tuple[list[int], int]]:
     """(widths, samples) within the repertoire's limits."""
     wanted = [([3, 4, 2], 5), ([2, 3], 1), ([2, 3, 3, 2], 3), ([3, 2], 4), ([4, 3, 5, 2], 1), ([2, 2, 2], 3)]
     low, high = r.depths
     fitting = [(w, m) for w, m in wanted if low <= len(w) - 1 <= high and r.samples[0] <= m <= r.samples[1]]
-    return fitting or [([2, *[3] * low], max(r.samples[0], 1))]
+    least, most = r.output_widths
+    fitting = [([*w[:-1], min(max(w[-1], least), most)], m) for w, m in fitting]
+    return fitting or [([2, *[3] * (low - 1), least], max(r.samples[0], 1))]

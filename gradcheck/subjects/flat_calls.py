@@ -23,7 +23,7 @@ SYNONYMS = {
               "initial_nn_params", "nn_parameters", "param", "all_theta", "rolled_theta", "unrolled", "param_vec"),
     "X": ("X", "x", "X_train", "inputs", "data"),
     "y": ("y", "Y", "targets", "labels", "y_onehot", "y_train", "target", "ys"),
-    "input": ("input_layer_size", "input_size", "n_in", "n_input", "n_inputs", "num_inputs", "input_dim"),
+    "input": ("input_layer_size", "input_size", "visible_size", "n_in", "n_input", "n_inputs", "num_inputs", "input_dim"),
     "hidden": ("hidden_layer_size", "hidden_size", "n_hidden", "num_hidden", "hidden_dim", "hidden_units"),
     "labels": ("num_labels", "output_size", "num_classes", "n_out", "n_output", "n_outputs", "output_dim",
                "output_layer_size", "n_classes", "K", "n_labels"),

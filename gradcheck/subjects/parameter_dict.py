@@ -166,7 +166,8 @@ def split_forward(result: Any, depth: int) -> tuple[Any, Any]:
         swapped = isinstance(second, np.ndarray) and not isinstance(first, np.ndarray)
         return (second, first) if swapped else (first, second)
     if isinstance(result, Mapping):
-        return result.get(f"A{depth}", result.get("AL")), result
+        names = (f"A{depth}", f"a{depth}", "AL", "aL", "y_hat", "output")
+        return next((result[n] for n in names if n in result), None), result
     return result, None
 
 
