@@ -26,6 +26,7 @@ def replay_source(
     """Outcome, report and a sentence. Raises UsageError for a source without a case, or without a subject."""
     from gradcheck.campaign.session import sha256_of, vocabulary_of
 
+    _cases(source)
     where, convention = _where(source, target)
     vocabulary = vocabulary_of(_sources(source, "activation"), _sources(source, "cost"))[0]
     points = [case_from_json(data, vocabulary) for data in _cases(source)]
@@ -83,7 +84,10 @@ def _finding(subject: Subject, point: Any, found: Examination, layout: Any) -> A
     return finding_of(found, point, places)
 
 
-def _cases(source: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _cases(source: Any) -> list[Mapping[str, Any]]:
+    if not isinstance(source, Mapping):
+        msg = f"this is not a report or a case of gradcheck: expected a JSON object, got {type(source).__name__}"
+        raise UsageError(msg)
     if source.get("schema") != SCHEMA:
         return [source]
     cases = [f["counterexample"] for f in source.get("findings", []) if f.get("counterexample")]

@@ -8,7 +8,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -89,6 +89,7 @@ class _Campaign:
         self.record = _Record()
         self.previous: Case | None = None
         self.broken: tuple[Examination, Case] | None = None
+        self.notes: list[str] = []
         self.started = time.monotonic()
 
     def run(self) -> Outcome:
@@ -185,6 +186,9 @@ class _Campaign:
             self.options.progress(self.done, self.options.max_examples)
 
     def _book(self, examination: Examination, case: Case) -> None:
+        if self._disproved(examination):
+            self._distrust()
+            return
         if examination.fault in WEAK:
             self.record.weak.append((examination, case))
         elif examination.rung == "structure" and examination.fault is not Fault.NONFINITE:
@@ -204,6 +208,18 @@ class _Campaign:
             self.record.agreement = max(self.record.agreement, examination.agreement)
             for name, power in examination.power.items():
                 self.record.power.setdefault(name, []).append(power)
+
+    def _disproved(self, examination: Examination) -> bool:
+        """A claim that its own differences confirm shows that the recognised cost was not the subject's."""
+        r = self.recognition
+        return examination.fault is Fault.FORWARD and r.trusted and not r.declared
+
+    def _distrust(self) -> None:
+        note = (
+            "the recognised activations and cost do not hold at every case: judged by differences of its own cost alone"
+        )
+        self.recognition = replace(self.recognition, trusted=False, notes=(*self.recognition.notes, note))
+        self.notes.append(note)
 
     def _examine(self, case: Case, *, other: Case | None = None, differences: bool = True) -> Examination:
         r = self.recognition
@@ -323,7 +339,7 @@ class _Campaign:
         powers = {n: [p for p in values if np.isfinite(p)] for n, values in sorted(r.power.items())}
         power = tuple(Power(n, float(np.median(p)), 1.0, len(p)) for n, p in powers.items() if p)
         notes = [f"the largest |finite differences − jax.grad| was {r.agreement:.3g} of the sum of their bounds"]
-        return Outcome(tuple(findings), tally, power, tuple(notes) if r.agreement else (), r.agreement)
+        return Outcome(tuple(findings), tally, power, (*self.notes, *(notes if r.agreement else ())), r.agreement)
 
 
 _NEED_DIFFERENCES = frozenset({Fault.FORWARD, Fault.COST_CODE, Fault.SCALE, Fault.ALL_DIFFER})

@@ -143,6 +143,8 @@ def triangle(
     differences: bool,
 ) -> Examination:
     """Rungs 3 and 4: primal value, then claim, own and trusted derivative against one another."""
+    if not trusted:
+        return own_triangle(subject, case, layout, value, claim)
     bounds = rounding_bounds(case)
     expected = trusted_estimate(case, "x" in claim.gradient)
     guard = guard_effect(case, "x" in claim.gradient)
@@ -157,7 +159,20 @@ def triangle(
         if differences and smooth and value is not None
         else {}
     )
-    return judge(case, Oracles(estimate, expected if trusted else None, own), _primal_agrees(case, value, bounds))
+    return judge(case, Oracles(estimate, expected, own), _primal_agrees(case, value, bounds))
+
+
+def own_triangle(subject: Subject, case: Case, layout: Layout, value: Array | None, claim: Claim) -> Examination:
+    """Without a trusted definition: claim against differences of the subject's own cost, some roundings granted to each."""
+    if value is None:
+        return Examination(None, "projection", silent="no cost is declared and none was recognised")
+    u = unit_roundoff(case.dtype)
+    error = {n: np.full(g.shape, 1e3 * u * float(np.max(np.abs(g), initial=0.0))) for n, g in claim.gradient.items()}
+    estimate = Estimate(claim.gradient, error, "claim")
+    if not all(np.all(np.isfinite(g)) for g in claim.gradient.values()):
+        return Examination(None, "projection", silent="the gradient is not finite")
+    own = own_differences(subject, case, layout, estimate, 64 * u * abs(float(value)), known=False)
+    return judge(case, Oracles(estimate, None, own), None)
 
 
 def judge(case: Case, oracles: Oracles, primal_agrees: bool | None) -> Examination:
@@ -300,23 +315,26 @@ def guard_effect(case: Case, by_input: bool) -> dict[str, Array]:
 
 
 def own_differences(
-    subject: Subject, case: Case, layout: Layout, claim: Estimate, noise: float
+    subject: Subject, case: Case, layout: Layout, claim: Estimate, noise: float, *, known: bool = True
 ) -> dict[str, tuple[Arrays, Derivative]]:
     """One Gaussian direction per tensor, and the derivative of the subject's own cost along it.
 
-    noise: the rounding bound of one cost value; measured noise counts where it is larger.
+    noise: the rounding bound of one cost value; measured noise counts where it is larger. known: whether the trusted forward
+    pass may choose the steps; otherwise they start small and there are more of them.
     """
     seed = int(np.abs(case.inputs).sum() * 1e6) % 2**32
     generator = np.random.default_rng(seed)
     names = [n for n in claim.value if n in case.parameters]
     directions = [random_direction(case.parameters, generator, [n]) for n in names]
-    steps = [smooth_step(case, v) for v in directions]
+    steps = [smooth_step(case, v) if known else 0.02 / float(np.max(np.abs(*v.values()))) for v in directions]
     u = unit_roundoff(case.dtype)
 
     def evaluate(points: Sequence[Arrays]) -> list[float]:
         return [float(v) for v in subject.forward([case.at(p) for p in points], layout)]
 
-    derivatives = directional(evaluate, case.parameters, directions, steps, roundoff=u, noise_floor=noise)
+    derivatives = directional(
+        evaluate, case.parameters, directions, steps, levels=6 if known else 8, roundoff=u, noise_floor=noise
+    )
     return {n: (v, d) for n, v, d in zip(names, directions, derivatives, strict=True)}
 
 

@@ -67,12 +67,15 @@ class Recognition:
     """What cases to draw and how to read the subject.
 
     trusted: the trusted definition reproduces the subject's cost or output, so that jax.grad can take part.
+    declared: the subject is told its activations and cost, or the caller named them; otherwise they were only recognised, and
+    a case at which its own differences confirm a claim that the trusted gradient does not disproves the recognition.
     refused: names that the subject does not take, with what it said.
     """
 
     layout: Layout
     repertoire: Repertoire
     trusted: bool
+    declared: bool = True
     conventions: tuple[Recognised, ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = field(default=())
@@ -97,6 +100,7 @@ class _Recogniser:
         self.mismatched: dict[str, str] = {}
         self.outputs = self._output_widths()
         self.notes: list[str] = []
+        self.first_failure: SubjectError | None = None
 
     def run(self) -> Recognition:
         if not self._pairs():
@@ -193,7 +197,7 @@ class _Recogniser:
         if fits:
             return fits[0]
         if not runs:
-            raise self.failure or SubjectError("contract", "no layout of weights and samples could be run")
+            raise self.first_failure or SubjectError("contract", "no layout of weights and samples could be run")
         return runs[0], None
 
     def _well_formed(self, layout: Layout, head: Head) -> bool:
@@ -348,7 +352,7 @@ class _Recogniser:
             family = ((f, g) for f in (self._hidden() if depth > 1 else self._hidden()[:1]) for g in self.activations)
             for f, g in family:
                 expected = forward(_with(case, f, g, COSTS["mse"]))[1][-1]
-                if np.allclose(output, expected, rtol=1e-9, atol=1e-12):
+                if self._alike(output, expected):
                     head = self._head_of(f, g, depth, layout)
                     hidden = (f,) if depth > 1 else (g if g.elementwise else f,)
                     return self._recognition(layout, hidden, (head,), trusted=True) if head else None
@@ -368,6 +372,15 @@ class _Recogniser:
         known = self._head_from_derivative(f, g, depth, layout) if self.offer.cost_derivative else None
         return known or self._head_from_gradient(f, g, layout)
 
+    def _alike(self, given: Array | None, expected: Array) -> bool:
+        """Equal to the precision in which the subject computes."""
+        agree = _AGREE[self.dtype]
+        return (
+            given is not None
+            and given.shape == expected.shape
+            and bool(np.allclose(given, expected, rtol=agree / 10, atol=agree * 1e-4))
+        )
+
     def _head_from_derivative(self, f: Activation, g: Activation, depth: int, layout: Layout) -> Head | None:
         """The cost whose gradient is the file's own ∂C/∂a, up to a constant that becomes the scale."""
         case = self._case(f, (g, COSTS["mse"]), depth, (4, 3))
@@ -381,9 +394,7 @@ class _Recogniser:
         for cost in self.costs:
             expected = cost_vjp(cost)(a, y, np.ones(()))
             for scale in ("1", "1/2", "2"):
-                if legal(cost, g.range, g.name) and np.allclose(
-                    G, scale_named(scale)(1, 1) * expected, rtol=1e-9, atol=1e-12
-                ):
+                if legal(cost, g.range, g.name) and self._alike(G, scale_named(scale)(1, 1) * expected):
                     return Head(g, cost, scale)
         return None
 
@@ -404,7 +415,7 @@ class _Recogniser:
                 continue
             expected = value_and_gradient(_with(case, f, g, cost))[1][f"b{depth}"]
             for scale in ("1", "1/2", "2"):
-                if np.allclose(claim, scale_named(scale)(1, 1) * expected, rtol=1e-9, atol=1e-12):
+                if self._alike(claim, scale_named(scale)(1, 1) * expected):
                     return Head(g, cost, scale)
         self.notes.append(
             "it declares no cost and its gradient is that of none: measured against half the squared error"
@@ -422,7 +433,7 @@ class _Recogniser:
         if self.failure is not None and not self.offer.declares_cost:
             raise self.failure
         msg = "its forward pass is that of no dense network and cost that gradcheck knows"
-        raise self.failure or SubjectError("contract", msg)
+        raise self.first_failure or SubjectError("contract", msg)
 
     def _declared(self, layout: Layout, f: Activation) -> Recognition:
         """A convention that has one cost and knows its activations is measured against those, although nothing fits."""
@@ -465,6 +476,7 @@ class _Recogniser:
             layout,
             repertoire,
             trusted,
+            (self.offer.told_cost and self.offer.told_activations) or self.wanted.costs is not None,
             tuple(self._conventions(layout, repertoire, trusted)),
             tuple(self.refused.items()),
             tuple(self.notes),
@@ -528,9 +540,14 @@ class _Recogniser:
         except SubjectError as error:
             if error.kind in _FATAL:
                 raise
-            self.failure = error
+            self._failed(error)
             return None
         return values
+
+    def _failed(self, error: SubjectError) -> None:
+        """Keep the reason; the first one belongs to the likeliest layout, later ones to guesses."""
+        self.failure = error
+        self.first_failure = self.first_failure or error
 
     def _output(self, case: Case, layout: Layout) -> Array | None:
         try:
@@ -539,7 +556,7 @@ class _Recogniser:
         except SubjectError as error:
             if error.kind in _FATAL:
                 raise
-            self.failure = error
+            self._failed(error)
             return None
 
 

@@ -42,6 +42,8 @@ def architectures(draw: st.DrawFn, repertoire: Repertoire | None = None) -> Arch
     )
     widths = draw(_styled([units for units, _ in inner], r))
     head = draw(st.sampled_from(r.heads))
+    if head.activation.range == "simplex" and r.output_widths[1] > 1:
+        widths[-1] = max(widths[-1], 2)  # one unit that sums to one has no gradient
     hidden = [head.activation if r.one_activation else f for _, f in inner]
     strength = draw(st.sampled_from(_LAMBDAS)) if r.l2 else 0.0
     return build(r, widths, [*hidden, head.activation], head, strength)
