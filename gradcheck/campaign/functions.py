@@ -81,7 +81,7 @@ def _drawn(strategy: Any, count: int, seed_: int) -> list[Any]:
 
 def _named(arguments: Any) -> dict[str, Array]:
     if isinstance(arguments, Mapping):
-        pairs = list(arguments.items())
+        pairs = [(f"argument {name}", a) for name, a in arguments.items()]
     elif isinstance(arguments, Sequence) and not isinstance(arguments, str):
         pairs = [(f"argument {k}", a) for k, a in enumerate(arguments)]
     else:

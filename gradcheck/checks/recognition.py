@@ -278,7 +278,7 @@ class _Recogniser:
                 known.setdefault(head.cost.name, []).append(head.scale)
         out = []
         for head in heads:
-            usual = known.get(head.cost.name) or ["1/m"]
+            usual = known.get(head.cost.name) or [self.wanted.scale or "1/m"]
             out.append(head if head.scale else replace(head, scale=max(set(usual), key=usual.count)))
             if not head.scale:
                 self.mismatched[f"{head.activation.name} with {head.cost.name}"] = "no known scale fits its value"
@@ -298,7 +298,18 @@ class _Recogniser:
                 fits += [found] if found is not None else []
         if fits:
             return fits[0]
+        if self.wanted.scale is not None:
+            return self._at_the_scale_that_was_said(self.wanted.scale)
         return self._unrecognised()
+
+    def _at_the_scale_that_was_said(self, scale: str) -> Recognition:
+        """The caller's scale fits nothing: recognise the rest without it, and hold the subject to what was said."""
+        self.wanted = replace(self.wanted, scale=None)
+        found = self._fixed()
+        heads = tuple(replace(h, scale=scale) for h in found.repertoire.heads)
+        self.notes.append(f"its cost is not at the scale {scale} that was said")
+        told = replace(found.repertoire, heads=heads)
+        return replace(found, repertoire=told, declared=found.trusted, notes=tuple(self.notes))
 
     def _width_variants(self) -> list[tuple[int, int]]:
         low, high = self._output_widths()

@@ -93,6 +93,8 @@ def _units_by_samples(raw: Any, layout: Layout, shape: tuple[int, ...], what: st
     if array.dtype.kind not in "fiub":
         msg = f"the {what} must be an array of real numbers; the subject returned {type(raw).__name__}: {raw!r:.80}"
         raise SubjectError("contract", msg)
+    if array.shape == shape and layout.samples == "columns":
+        return np.array(array, dtype=np.float64)
     turned = samples_from_subject(array, layout)
     if turned.shape == shape:
         return np.ascontiguousarray(turned)
