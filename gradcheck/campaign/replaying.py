@@ -101,7 +101,9 @@ def _sources(source: Mapping[str, Any], what: str) -> list[str] | None:
     """``file.py:name`` of the user's own definitions that the cases mention."""
     found = []
     for data in _cases(source):
-        architecture = data.get("architecture", {})
+        architecture = data.get("architecture")
+        if not isinstance(architecture, Mapping):
+            continue
         parts = architecture.get("layers", []) if what == "activation" else [architecture.get("cost", {})]
         found += [p["source"] for p in parts if isinstance(p, Mapping) and p.get("source")]
     return found or None

@@ -164,6 +164,9 @@ def triangle(
     nonfinite = _nonfinite(estimate, expected)
     if nonfinite is not None:
         return replace(nonfinite, fault=Fault.UNSTABLE, rung="numerics") if extreme(case) else nonfinite
+    if value is not None and not np.isfinite(value) and extreme(case):
+        message = "its cost is not finite, although the true one is: a formula that overflows or takes ln 0"
+        return Examination(Fault.UNSTABLE, "numerics", message)
     smooth = kink_distance(case) > NEAR_KINK
     own = (
         own_differences(subject, case, layout, estimate, bounds.value, attempt=attempt)

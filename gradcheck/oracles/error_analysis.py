@@ -7,17 +7,18 @@ f′, f″  derivatives of the activation at z, by jax;  κ  its `cancellation`
 G       gradient of the scaled cost with respect to a_L;  H  its Hessian
 
     E_z  = |W| E_a + γ_{n+2} (|W||a| + |b|)                     z = W a + b
-    E_a  = |f′| E_z + ½|f″| E_z² + c u (|a| + |z f′| + κ)        a = f(z)
-    E_f′ = |f″| E_z + c u (|f′| + |z f″| + |a| + κ) + jump       also where f′ is computed from a, as in a(1 − a)
+    E_a  = |f(z ± E_z) − f(z)| + c u (|a| + |z f′| + κ)          a = f(z)
+    E_f′ = |f′(z ± E_z) − f′(z)| + c u (|f′| + |z f″| + |a| + κ)  also where f′ is computed from a, as in a(1 − a)
     E_G  = |H| E_a + c u (|G| + s|y|) + jump
     E_δ  = |f′| E + E_f′ |G| + c u |δ|                           and so on through BP2, BP3 and BP4
 
 To each of them comes η, the smallest normal number: what is smaller may be flushed to zero. Where a bound cannot be had (the
 trusted definition overflows) it is infinite, and nothing is concluded.
 
-`jump` is |f′(z + E_z) − f′(z − E_z)|: within rounding of a kink either slope is right, exactly at one any element of the
-Clarke interval. The bound is first order in u (Higham 2002, §3.3), with c for the few roundings of an elementary function;
-it holds for every order of summation and for the usual ways to write an activation's derivative.
+Within rounding of a kink the second line holds the whole jump of f′: either slope is right there, and exactly at a kink any
+element of the Clarke interval; `jump` is the same for the cost. The bound is first order in u (Higham 2002, §3.3), with c for
+the few roundings of an elementary function; it holds for every order of summation and for the usual ways to write an
+activation's derivative.
 """
 
 from collections.abc import Callable
@@ -25,13 +26,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.networks import Activation, Architecture, Case, forward
+from gradcheck.networks import Activation, Architecture, Case, forward, penalty
+from gradcheck.networks.namespace import xp_numpy
 from gradcheck.numerics import Array, gamma, unit_roundoff
 from gradcheck.oracles.autodiff import activation_second, activation_vjp, cost_hvp, cost_vjp
 
 ELEMENTARY = 8.0
 """c: roundings granted to one elementary function (numpy's own stay under 4 ulp) and the scaling around it."""
 
+OWN_ROUNDING = 1 + 1e-9
+"""The bound is computed in float64 itself."""
 TINY = 1e-290
 """Reach of the look to both sides of a kink where z is exact: normal numbers, so that nothing is flushed to zero."""
 
@@ -64,8 +68,9 @@ def rounding_bounds(case: Case, dtype: str | None = None) -> RoundingBounds:
     precision = dtype or case.dtype
     with np.errstate(all="ignore"):
         found = _analyse(case, unit_roundoff(precision), float(np.finfo(precision).tiny))
-    known = {n: np.where(np.isnan(g), np.inf, g) for n, g in found.gradient.items()}
-    return RoundingBounds(float("inf") if np.isnan(found.value) else found.value, known, found.output)
+    known = {n: np.where(np.isnan(g), np.inf, g * OWN_ROUNDING) for n, g in found.gradient.items()}
+    value = float("inf") if np.isnan(found.value) else found.value * OWN_ROUNDING
+    return RoundingBounds(value, known, found.output * OWN_ROUNDING)
 
 
 def _analyse(case: Case, u: float, eta: float) -> RoundingBounds:
@@ -92,13 +97,28 @@ def activation_errors(activation: Activation, z: Array, a: Array, E_z: Array, u:
     slope = activation_vjp(activation)
     f1, f2 = np.abs(slope(z, one)), np.abs(activation_second(activation)(z))
     kappa = _cancellation(activation, z, slope, one)
-    E_a = f1 * E_z + 0.5 * f2 * E_z**2 + c * (np.abs(a) + np.abs(z) * f1 + kappa)
     piecewise_linear = activation.cancellation == 0 and activation.range == "real"
-    E_f1 = np.zeros_like(z) if piecewise_linear else f2 * E_z + c * (f1 + np.abs(z) * f2 + np.abs(a) + kappa)
-    if activation.kinks:
-        reach = np.maximum(E_z, TINY)
-        E_f1 = E_f1 + np.abs(slope(z + reach, one) - slope(z - reach, one))
+    reach = np.maximum(E_z, TINY)
+    moved_a, moved_f1 = _moved(activation, z, reach, a), _moved_slope(activation, z, reach)
+    E_a = np.maximum(f1 * E_z, moved_a) + c * (np.abs(a) + np.abs(z) * f1 + kappa)
+    rounding = 0.0 if piecewise_linear else c * (f1 + np.abs(z) * f2 + np.abs(a) + kappa)
+    E_f1 = np.maximum(f2 * E_z, moved_f1) + rounding
     return LayerErrors(a, E_a, f1, E_f1)
+
+
+def _moved(activation: Activation, z: Array, reach: Array, a: Array) -> Array:
+    """How far a = f(z) moves when z moves by its error to either side: exact where f is monotone, also across a kink."""
+    up, down = (np.asarray(activation(z + d, xp_numpy)) for d in (reach, -reach))
+    moved: Array = np.maximum(np.abs(up - a), np.abs(down - a))
+    return moved
+
+
+def _moved_slope(activation: Activation, z: Array, reach: Array) -> Array:
+    """How far f′(z) moves: the whole jump where a kink is within reach, so that either slope is right."""
+    slope, one = activation_vjp(activation), np.ones_like(z)
+    up, down, here = slope(z + reach, one), slope(z - reach, one), slope(z, one)
+    moved: Array = np.maximum(np.abs(up - down), np.maximum(np.abs(up - here), np.abs(down - here)))
+    return moved
 
 
 def _cancellation(
@@ -152,9 +172,6 @@ def _absolute_hessian(case: Case, a: Array, E: Array) -> Array:
 
 
 def _value_error(case: Case, a: Array, E_a: Array, G: Array, u: float) -> float:
-    from gradcheck.networks import penalty
-    from gradcheck.networks.namespace import xp_numpy
-
     scale = abs(case.architecture.cost_scale(case.samples))
     data = scale * abs(float(case.architecture.cost(a, case.targets, xp_numpy)))
     terms = data + scale * float(np.sum(np.abs(case.targets) * np.minimum(np.abs(a), 1e300)))
