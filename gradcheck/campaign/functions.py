@@ -41,7 +41,7 @@ def verify_pair(
         if k >= len(examples):
             values = {n: a + generator.standard_normal(a.shape) * _spread(a) for n, a in values.items()}
         output = np.asarray(primal(*[a.copy() for a in values.values()]), dtype=float)
-        return OperationCase(name, values, generator.standard_normal(output.shape), {})
+        return OperationCase(f"vjp of {name}", values, generator.standard_normal(output.shape), {})
 
     def trusted(case: OperationCase) -> Trusted | None:
         if reference is None:
@@ -81,7 +81,7 @@ def _drawn(strategy: Any, count: int, seed_: int) -> list[Any]:
 
 def _named(arguments: Any) -> dict[str, Array]:
     if isinstance(arguments, Mapping):
-        pairs = [(f"argument {name}", a) for name, a in arguments.items()]
+        pairs = list(arguments.items())
     elif isinstance(arguments, Sequence) and not isinstance(arguments, str):
         pairs = [(f"argument {k}", a) for k, a in enumerate(arguments)]
     else:

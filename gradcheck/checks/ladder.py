@@ -114,6 +114,9 @@ def examine(
     if broken is not None:
         return broken
     found = triangle(subject, case, layout, value, claim, trusted=trusted, differences=differences)
+    if found.fault is not None and trusted and extreme(case):
+        # where usual formulas overflow, finite numbers may be wrong too; a mistake shows in ordinary cases as well
+        return replace(found, fault=Fault.UNSTABLE, rung="numerics")
     for attempt in (1, 2) if found.fault in BY_DIFFERENCES or (found.fault and not trusted) else ():
         # a finding that rests on differences must persist along fresh directions and with smaller steps
         again = triangle(subject, case, layout, value, claim, trusted=trusted, differences=differences, attempt=attempt)
@@ -163,7 +166,7 @@ def triangle(
     estimate = Estimate(claim.gradient, error, "claim")
     nonfinite = _nonfinite(estimate, expected)
     if nonfinite is not None:
-        return replace(nonfinite, fault=Fault.UNSTABLE, rung="numerics") if extreme(case) else nonfinite
+        return nonfinite
     if value is not None and not np.isfinite(value) and extreme(case):
         message = "its cost is not finite, although the true one is: a formula that overflows or takes ln 0"
         return Examination(Fault.UNSTABLE, "numerics", message)

@@ -154,6 +154,15 @@ ALIASES: Mapping[str, str] = {"linear": "identity", "logistic": "sigmoid", "none
 _CALL = re.compile(r"^\s*([A-Za-z_]\w*)\s*(?:\(\s*([-+.\deE]*)\s*\))?\s*$")
 
 
+def _parameter(text: str | None, default: float) -> float | None:
+    """The number in the parentheses, the default without one, None for what is no number."""
+    try:
+        return float(text or default)
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=1024)
 def activation_named(name: str) -> Activation:
     """The built-in activation of a configured name such as ``tanh`` or ``leaky_relu(0.1)``.
 
@@ -164,9 +173,9 @@ def activation_named(name: str) -> Activation:
     base = ALIASES.get(base, base)
     if base in PLAIN and not parameter:
         return PLAIN[base]
-    if base in PARAMETRIC:
-        make, default = PARAMETRIC[base]
-        return make(f"{base}({float(parameter or default)!r})", float(parameter or default))
+    value = _parameter(parameter, PARAMETRIC[base][1]) if base in PARAMETRIC else None
+    if value is not None:
+        return PARAMETRIC[base][0](f"{base}({value!r})", value)
     msg = f"unknown activation {name!r}; expected one of {', '.join([*PLAIN, *(f'{p}(x)' for p in PARAMETRIC)])}"
     raise UsageError(msg)
 

@@ -139,7 +139,7 @@ def architecture_from_json(data: Mapping[str, Any], vocabulary: Vocabulary | Non
             dtype=data["dtype"],
             bias=bool(data.get("bias", True)),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         msg = f"this is not an architecture of gradcheck: {type(error).__name__}: {error}"
         raise UsageError(msg) from error
 

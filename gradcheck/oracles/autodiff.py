@@ -18,7 +18,7 @@ import numpy as np
 
 from gradcheck.networks import Activation, Architecture, Case, Cost
 from gradcheck.numerics import Array, Arrays
-from gradcheck.oracles.transcription import Untranscribable, transcribe
+from gradcheck.oracles.transcription import transcribe
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -169,7 +169,9 @@ def _single(function: Callable[..., Any], shapes: Sequence[str], name: str) -> C
     try:
         closed = jax.make_jaxpr(function)(*_abstract(shapes))
         many = transcribe(closed, name)
-    except (Untranscribable, jax.errors.JAXTypeError, TypeError, ValueError, NotImplementedError):
+    except (
+        Exception
+    ):  # symbolic sizes that cannot be compared, a primitive without transcription: jax says in many ways
         compiled = jax.jit(function)
         return lambda *a: np.asarray(compiled(*a))
 

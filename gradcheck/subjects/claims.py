@@ -3,14 +3,15 @@
 Structure only: NaN, infinity, precision and wrong values are for other checks. It must not run the subject.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from gradcheck.networks import OperationCase
-from gradcheck.numerics import Array
+from gradcheck.numerics import Array, Arrays
 from gradcheck.subjects.layout import (
+    Layout,
     gradient_to_trusted,
     operation_shapes,
     operation_to_trusted,
@@ -20,13 +21,26 @@ from gradcheck.subjects.layout import (
 from gradcheck.subjects.protocol import Call, Claim, Problem
 
 Shape = tuple[int, ...]
+PLAIN_FUNCTION = "vjp of "
+"""How the operation of a (primal, pullback) pair is called."""
 
 
 def expected_shapes(call: Call) -> dict[str, Shape]:
     """The shapes of all gradients that the convention promises for this call, in the subject's layout."""
+    if is_plain(call):
+        return {n: a.shape for n, a in call.point.arguments.items()}
     if isinstance(call.point, OperationCase):
         return operation_shapes(call.point, call.layout)
     return subject_shapes(call.case.architecture, call.layout)
+
+
+def is_plain(call: Call) -> bool:
+    """Whether the call is of a plain function, whose arguments have no layout whatever their names are."""
+    return isinstance(call.point, OperationCase) and call.point.operation.startswith(PLAIN_FUNCTION)
+
+
+def _to_trusted(call: Call) -> Callable[[Arrays, Layout], dict[str, Array]]:
+    return operation_to_trusted if isinstance(call.point, OperationCase) else gradient_to_trusted
 
 
 def optional_shapes(call: Call) -> dict[str, Shape]:
@@ -45,8 +59,8 @@ def read_claim(raw: Mapping[str, Any], call: Call, expected: Mapping[str, Shape]
     problems += [reading for reading in readings.values() if isinstance(reading, Problem)]
     arrays = {n: reading for n, reading in readings.items() if not isinstance(reading, Problem)}
     problems += [_integer(n, a) for n, a in arrays.items() if a.dtype.kind in "iub"]
-    to_trusted = operation_to_trusted if isinstance(call.point, OperationCase) else gradient_to_trusted
-    trusted = to_trusted({n: a.astype(np.float64) for n, a in arrays.items()}, call.layout)
+    values = {n: a.astype(np.float64) for n, a in arrays.items()}
+    trusted = values if is_plain(call) else _to_trusted(call)(values, call.layout)
     dtypes = {n: str(a.dtype) for n, a in arrays.items()}
     return Claim({n: np.ascontiguousarray(a) for n, a in trusted.items()}, tuple(problems), dtypes)
 
