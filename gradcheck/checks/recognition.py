@@ -166,6 +166,13 @@ class _Recogniser:
             self.notes.append("its cost is the declared one in no layout of weights, samples and biases")
         return self._recognition(layout, hidden or self._hidden(), tuple(heads), trusted=True)
 
+    def _probes(self) -> list[tuple[Activation, Cost]]:
+        """Few pairs that between them hold every activation and every cost: a subject may take a single one of each."""
+        pairs = sorted(self._pairs(), key=lambda p: PREFERRED.index(p[0].name) if p[0].name in PREFERRED else 99)
+        by_activation = {f.name: (f, c) for f, c in reversed(pairs)}
+        by_cost = {c.name: (f, c) for f, c in reversed(pairs)}
+        return list(dict.fromkeys([*reversed(by_activation.values()), *reversed(by_cost.values())]))
+
     def _told_layout_and_width(self) -> tuple[Layout, Head | None]:
         """The layout with any number of outputs, or with a single one where the subject takes no more."""
         try:
@@ -181,7 +188,7 @@ class _Recogniser:
 
     def _told_layout(self) -> tuple[Layout, Head | None]:
         """The first layout in which a forward pass is the trusted one; else the first in which it runs."""
-        pairs = sorted(self._pairs(), key=lambda p: PREFERRED.index(p[0].name) if p[0].name in PREFERRED else 99)[:8]
+        pairs = self._probes()
         runs: list[Layout] = []
         fits: list[tuple[Layout, Head]] = []
         for layout in self.offer.layouts:
@@ -585,6 +592,8 @@ def match_scale(
     guards = GUARDS if name in GUARDED and agree < 1e-6 else ()
     for epsilon, tolerance in [(0.0, tight), *((e, tight) for e in guards), (0.0, agree)]:
         sums = [_sum(c, guarded(name, epsilon) if epsilon else c.architecture.cost) for c in cases]
+        if not all(abs(total) > 1e-12 for total in sums):
+            return None
         for scale in [wanted] if wanted else SCALES:
             expected = [
                 scale_named(scale)(c.samples, c.architecture.widths[-1]) * s for c, s in zip(cases, sums, strict=True)
