@@ -265,7 +265,9 @@ def _only_single(case: Case, claim: Estimate, trusted: Estimate) -> bool:
 
 
 def _clean(against: Comparison, agreement: float) -> Examination:
-    silent = "" if any(p < NO_POWER for p in against.power.values()) else "no tensor's gradient stands out of rounding"
+    silent = (
+        "" if any(p < NO_POWER for p in against.typical.values()) else "no tensor's gradient stands out of rounding"
+    )
     return Examination(
         None, "components", power=against.power, components=against.components, silent=silent, agreement=agreement
     )
@@ -439,7 +441,7 @@ def extreme(case: Case) -> bool:
     """Whether a usual formula overflows or takes ln 0 here: right on paper, and no wrong gradient."""
     z = forward(case)[0]
     single = case.dtype == "float32"
-    hidden = max((float(np.max(np.abs(h))) for h in z[1:-1]), default=0.0)
+    hidden = max(float(np.max(np.abs(h))) for h in z[1:])
     head = case.architecture.layers[-1].activation.range != "real" or case.architecture.cost.targets != "real"
     return hidden > (80.0 if single else 700.0) or (head and float(np.max(np.abs(z[-1]))) > (14.0 if single else 33.0))
 
