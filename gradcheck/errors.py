@@ -16,7 +16,8 @@ class SubjectError(GradcheckError):
     """The subject could not be loaded, crashed, hung, or broke the contract of its convention.
 
     `kind` is one of ``load``, ``exception``, ``unsupported`` (it raised NotImplementedError), ``timeout``, ``memory``,
-    ``crash``, ``exit``, ``contract`` or ``protocol``; `details` holds the subject's own traceback or the tail of its output.
+    ``crash``, ``exit``, ``contract``, ``unrecognised`` (it runs, and is no network that is known) or ``protocol``;
+    `details` holds the subject's own traceback or the tail of its output.
     """
 
     def __init__(self, kind: str, message: str, *, details: str = "") -> None:

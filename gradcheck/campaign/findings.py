@@ -98,9 +98,14 @@ def _detail(examination: Examination, places: Sequence[Located]) -> str:
         first = places[0]
         where = "" if first.layer is None else f" of layer {first.layer}"
         parts.append(f"the mistake is in {WORDS.get(first.equation, first.equation)}{where}")
-    if examination.ratio is not None:
+    if examination.ratio is not None and _is_customary(examination.ratio):
         parts.append(f"the claim is {examination.ratio:.10g} times the expected gradient, in every tensor")
     return "; ".join(p for p in parts if p)
+
+
+def _is_customary(ratio: float) -> bool:
+    """A factor that people forget: a small whole number or its inverse, with either sign; others are accidents."""
+    return any(abs(abs(r) - k) < 1e-9 * k for r in (ratio, 1 / ratio) for k in range(1, 33))
 
 
 def _default_places(examination: Examination) -> tuple[Place, ...]:

@@ -93,7 +93,8 @@ def run(target: Target, said: SubjectConfiguration, vocabulary: Vocabulary, opti
                 recognition = recognise(subject, wanted(target, said, vocabulary), options.seed)
                 outcome = verify_subject(subject, recognition, options)
     except SubjectError as error:
-        outcome = Outcome((failure_of(error, None),), Tally(), ())
+        unknown = error.kind == "unrecognised"
+        outcome = Outcome((nothing_checked(error.message) if unknown else failure_of(error, None),), Tally(), ())
     info = SubjectInfo(target.path or f"<{target.name}>", target.object, subject_convention, sha256_of(target))
     return report_of(info, outcome, recognition, options, time.monotonic() - started, (said, notes))
 

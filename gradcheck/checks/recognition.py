@@ -448,10 +448,10 @@ class _Recogniser:
             case = self._case(f, self._pairs()[0], depth, self._shapes()[0], bias=layout.bias != "none")
             if self.offer.declares_cost and self._values([case], layout) is not None:
                 return self._declared(layout, f)
-        if self.failure is not None and not self.offer.declares_cost:
-            raise self.failure
         msg = "its forward pass is that of no dense network and cost that gradcheck knows"
-        raise self.first_failure or SubjectError("contract", msg)
+        if self.failure is not None:
+            raise self.first_failure or self.failure
+        raise SubjectError("unrecognised", msg)
 
     def _declared(self, layout: Layout, f: Activation) -> Recognition:
         """A convention that has one cost and knows its activations is measured against those, although nothing fits."""
