@@ -104,8 +104,9 @@ def opened(target: Target, said: SubjectConfiguration, limits: Limits) -> Iterat
     """The subject, in a child process unless it lives in this one (or `in_process` asks for it)."""
     in_process = target.path is None or bool(limits.in_process)
     if in_process:
-        members = members_of(target.thing) if target.path is None else load(target.path, target.object)
-        yield Named(LocalSubject(detect(members, target.name, said)), said)
+        with same_import_path():
+            members = members_of(target.thing) if target.path is None else load(target.path, target.object)
+            yield Named(LocalSubject(detect(members, target.name, said)), said)
         return
     assert target.path is not None
     setup = {
@@ -116,6 +117,16 @@ def opened(target: Target, said: SubjectConfiguration, limits: Limits) -> Iterat
     }
     with Worker(HANDLER, setup, time_limit=limits.time_limit, start_limit=2 * limits.time_limit, memory_limit=limits.memory_limit) as worker:  # noqa: E501  # fmt: skip
         yield Named(RemoteSubject(worker), said)
+
+
+@contextlib.contextmanager
+def same_import_path() -> Iterator[None]:
+    """Loading a file puts its folder on sys.path; in the caller's own process it goes again."""
+    before = list(sys.path)
+    try:
+        yield
+    finally:
+        sys.path[:] = before
 
 
 def report_of(
@@ -254,7 +265,8 @@ def _definition(entry: Any, kind: type) -> Any:
         path, colon, name = entry.rpartition(":")
         if not colon or not path.endswith(".py"):
             return None
-        found = load(str(check_path(path)), None).get(name)
+        with same_import_path():
+            found = load(str(check_path(path)), None).get(name)
         if found is None:
             msg = f"{path} defines no {name!r}; expected a JAX-traceable function or a gradcheck.{kind.__name__}"
             raise UsageError(msg)

@@ -139,8 +139,11 @@ class ForwardBackward:
         layer = self._layer(call)
         call.arrays["dout"][...] = cotangent if call.layout.samples == "columns" else cotangent.T
         out, cache = self._forward(call)
-        result = layer.backward({**self._values(call), "out": out, "cache": cache})
-        return read_result(result, layer.arguments)
+        values = {**self._values(call), "out": out, "cache": cache}
+        second = layer.backward.takes - {"dout", "parameter"}
+        if len(second) == 1 and cache is not call.arrays["x"]:  # whatever its name: what forward returned second
+            values[next(iter(second))] = cache
+        return read_result(layer.backward(values), layer.arguments)
 
     def _layer(self, call: Call) -> Layer:
         return self._layers[call.operation.operation]
