@@ -3,8 +3,10 @@
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -15,6 +17,12 @@ settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("dev", deadline=None)
 settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+
+@pytest.fixture(autouse=True)
+def _own_import_path(monkeypatch):
+    """Loading a subject puts its folder on sys.path: the next test is not to find it there."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
 
 
 def _load(path: Path) -> ModuleType:
@@ -48,3 +56,45 @@ def api(monkeypatch, samples):
     stub.verify = stub.replay = stub.check_vjp = answer
     monkeypatch.setitem(sys.modules, "gradcheck.api", stub)
     return stub
+
+
+ROOT = Path(__file__).parents[1]
+
+
+def edited(path: Path, edits: tuple[tuple[str, str], ...]) -> str:
+    """The source of a file with texts replaced; each of them must occur."""
+    source = path.read_text(encoding="utf-8")
+    for old, new in edits:
+        assert old in source, f"{path.name} no longer holds {old!r}"
+        source = source.replace(old, new)
+    return source
+
+
+@pytest.fixture
+def tanh_file(tmp_path):
+    """tanh_file((old, new), …) -> path of a copy of tests/files/tanh_mse.py with these texts replaced."""
+
+    def write(*edits: tuple[str, str]) -> Path:
+        path = tmp_path / "student.py"
+        path.write_text(edited(ROOT / "tests" / "files" / "tanh_mse.py", edits), encoding="utf-8")
+        return path
+
+    return write
+
+
+def _functions(path: Path, edits: tuple[tuple[str, str], ...]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    members: dict[str, Any] = {"__name__": f"mutant_of_{path.stem}"}
+    exec(compile(edited(path, edits), f"<mutant of {path.stem}>", "exec"), members)
+    return members["loss"], members["backprop"]
+
+
+@pytest.fixture(scope="session")
+def tanh_pair():
+    """tanh_pair((old, new), …) -> (loss, backprop) of tests/files/tanh_mse.py with these texts replaced."""
+    return lambda *edits: _functions(ROOT / "tests" / "files" / "tanh_mse.py", edits)
+
+
+@pytest.fixture(scope="session")
+def row_major_pair():
+    """row_major_pair((old, new), …) -> (loss, backprop) of reference/row_major.py with these texts replaced."""
+    return lambda *edits: _functions(ROOT / "reference" / "row_major.py", edits)

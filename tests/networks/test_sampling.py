@@ -1,0 +1,141 @@
+"""Numbers for an architecture: margins, kinks, short decimals, dtype, subnormals, ceilings, targets."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from gradcheck.networks import COSTS, activation_named, forward
+from gradcheck.networks.repertoire import default_repertoire
+from gradcheck.networks.sampling import MARGIN, REGIMES, kink_distance, sample_case
+from gradcheck.strategies import architectures, cases
+
+SMOOTH = ("ordinary", "tiny", "large", "saturated")
+SEEDS = range(6)
+
+
+def numbers(case):
+    """Every number of a case in one vector."""
+    return np.concatenate([a.ravel() for a in (*case.parameters.values(), case.inputs, case.targets)])
+
+
+@given(cases(regimes_among=SMOOTH))
+def test_cases_keep_their_margin_from_kinks(case):
+    """Relative to max(1, |z|), and of the cost's own kinks too; a saturated probability may sit on the edge of hinge."""
+    network = case.architecture
+    assume(network.cost.name != "hinge" or network.layers[-1].activation.range == "real")
+    assert kink_distance(case) >= MARGIN
+
+
+@given(cases(replace(default_repertoire(), dtype="float32"), regimes_among=SMOOTH))
+def test_float32_cases_hold_values_of_float32(case):
+    """Every number survives the rounding, so that the oracle sees the same point."""
+    values = numbers(case)
+    np.testing.assert_array_equal(values.astype(np.float32).astype(np.float64), values)
+
+
+@given(cases(regimes_among=REGIMES))
+def test_there_are_no_subnormals_and_nothing_is_infinite(case):
+    """XLA flushes subnormals to zero, numpy does not."""
+    values = numbers(case)
+    assert np.isfinite(values).all()
+    assert (np.abs(values[values != 0]) >= np.finfo(np.float32).tiny).all()
+
+
+@given(cases(regimes_among=SMOOTH))
+def test_weighted_inputs_stay_in_the_range_of_naive_exponentials(case):
+    """50 in hidden layers, 12 where a probability follows; shifts away from a kink may add a few units."""
+    z = forward(case)[0]
+    head = case.architecture.layers[-1].activation.range != "real" or case.architecture.cost.targets != "real"
+    assert max((np.abs(h).max() for h in z[1:-1]), default=0) < 55
+    assert np.abs(z[-1]).max() < (20 if head else 55)
+
+
+@given(architectures(), st.integers(1, 5), st.sampled_from([1, 2]), st.integers(0, 99))
+def test_digits_are_decimals(architecture, samples, digits, seed):
+    """Inputs have so many decimals and are never rounded to zero."""
+    case = sample_case(architecture, samples, np.random.default_rng(seed), digits=digits)
+    np.testing.assert_array_equal(np.round(case.inputs, digits), case.inputs)
+    assert (case.inputs != 0).all()
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu(0.2)", "elu(0.5)"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_at_a_kink_one_unit_is_exactly_on_it(sampled, activation, bias):
+    """z = 0 for every sample, whatever the order of summation."""
+    for seed in SEEDS:
+        case = sampled(3, 4, 2, hidden=activation, regime="at_kink", seed=seed, bias=bias)
+        assert (forward(case)[0][1] == 0).all(axis=1).any()
+        assert kink_distance(case) == 0
+
+
+@pytest.mark.parametrize("activation", ["relu", "elu(0.5)"])
+def test_near_a_kink_one_unit_is_a_hair_away(sampled, activation):
+    """1e-9 … 1e-4 for one sample, on either side."""
+    distances = [kink_distance(sampled(3, 4, 2, hidden=activation, regime="near_kink", seed=s)) for s in SEEDS]
+    assert all(0 < d <= 1.1e-4 for d in distances)
+
+
+@pytest.mark.parametrize("regime", ["at_kink", "near_kink"])
+def test_a_smooth_network_has_no_kink_to_look_for(sampled, regime):
+    """The case is an ordinary one."""
+    case = sampled(3, 4, 2, regime=regime)
+    assert kink_distance(case) == np.inf
+
+
+def test_regimes_scale_the_network(sampled):
+    """Tiny parameters, large inputs, saturated units."""
+    size = {r: sampled(3, 4, 2, regime=r) for r in SMOOTH}
+    assert np.abs(size["tiny"].weight(1)).max() < 1e-2
+    assert np.abs(size["large"].inputs).max() > 50
+    assert np.abs(size["saturated"].weight(1)).max() > np.abs(size["ordinary"].weight(1)).max()
+
+
+@pytest.mark.parametrize("hard", [True, False])
+@pytest.mark.parametrize("digits", [None, 1])
+@pytest.mark.parametrize("name", COSTS)
+def test_targets_are_of_the_kind_that_the_cost_wants(sampled, name, digits, hard):
+    """Columns that sum to one, one-hot columns, values in [0, 1], or any number."""
+    output = {"bce": "sigmoid", "cross_entropy": "softmax"}.get(name, "identity")
+    y = sampled(3, 4, output=output, cost=name, digits=digits, hard=hard, samples=7).targets
+    kind = COSTS[name].targets
+    if kind in ("simplex", "one_hot"):
+        np.testing.assert_allclose(y.sum(axis=0), 1, rtol=1e-15)
+    if kind in ("simplex", "unit_interval"):
+        assert ((y >= 0) & (y <= 1)).all()
+    if kind == "one_hot" or (hard and kind != "real"):
+        assert set(np.unique(y)) <= {0.0, 1.0}
+    if digits and kind != "real":
+        np.testing.assert_allclose(np.round(y, digits), y, rtol=1e-15)
+
+
+def test_soft_targets_of_many_units_get_a_finer_step(sampled):
+    """Ten units do not fit into tenths."""
+    y = sampled(2, 12, output="softmax", cost="cross_entropy", digits=1, samples=9).targets
+    np.testing.assert_allclose(np.round(y, 2), y, rtol=1e-15)
+
+
+def test_one_generator_gives_one_case(dense):
+    """The same seed, the same numbers."""
+    first, second = (sample_case(dense(3, 2), 4, np.random.default_rng(5)) for _ in range(2))
+    np.testing.assert_array_equal(numbers(first), numbers(second))
+
+
+@pytest.mark.parametrize("output", ["relu", "sigmoid"])
+def test_a_cost_with_kinks_is_kept_away_from_them(sampled, output):
+    """mae behind an output that is 0 for many units, and hinge on probabilities."""
+    cost = {"relu": "mae", "sigmoid": "hinge"}[output]
+    for seed in SEEDS:
+        case = sampled(2, 3, output=output, cost=cost, seed=seed, samples=6)
+        assert np.abs(case.architecture.cost.kinks(forward(case)[1][-1], case.targets)).min() >= MARGIN
+
+
+def test_the_distance_counts_every_layer(sampled):
+    """The nearest unit of any layer decides."""
+    case = sampled(2, 3, 2, hidden="relu", output="relu")
+    z = forward(case)[0]
+    near = min(float(np.min(np.abs(h) / np.maximum(1, np.abs(h)))) for h in z[1:])
+    assert kink_distance(case) == near
+    assert activation_named("relu").kinks == (0.0,)
