@@ -15,15 +15,14 @@ from enum import Enum
 import numpy as np
 
 from gradcheck.checks.comparison import Comparison, Discrepancy, compare, constant_ratio
-from gradcheck.networks import Case, Point, activation_named, forward, on_logits
+from gradcheck.networks import Case, Point, activation_named, forward
 from gradcheck.networks import cost as trusted_cost
-from gradcheck.networks.costs import cost_named
 from gradcheck.networks.namespace import xp_numpy
 from gradcheck.networks.sampling import kink_distance
 from gradcheck.numerics import Array, Arrays, Estimate, random_direction, unit_roundoff
-from gradcheck.oracles.autodiff import value_and_gradient
 from gradcheck.oracles.error_analysis import RoundingBounds, rounding_bounds
 from gradcheck.oracles.finite_difference import Derivative, directional
+from gradcheck.oracles.trusted import guard_effect, trusted_estimate
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.protocol import Claim, Subject
 
@@ -315,23 +314,6 @@ def _own_only(
         ratio=float(np.median(values)) if same else None,
         wrong=tuple(n for n, r in known.items() if r > 1),
     )
-
-
-def trusted_estimate(case: Case, by_input: bool) -> Estimate:
-    """jax.grad of the trusted definition with its rounding bound; a guarded logarithm widens it by what the guard does."""
-    _, gradient = value_and_gradient(on_logits(case), by_input=by_input)
-    bounds = rounding_bounds(case, "float64").gradient
-    guard = guard_effect(case, by_input)
-    return Estimate(gradient, {n: bounds[n] + guard.get(n, 0.0) for n in gradient}, "jax.grad")
-
-
-def guard_effect(case: Case, by_input: bool) -> dict[str, Array]:
-    """How far ln(a + ε) takes the gradient from that of ln a: between the two every gradient is right."""
-    if not case.architecture.cost.guard:
-        return {}
-    plain = replace(case, architecture=replace(case.architecture, cost=cost_named(case.architecture.cost.name)))
-    exact = value_and_gradient(plain, by_input=by_input)[1]
-    return {n: np.abs(g - exact[n]) for n, g in value_and_gradient(case, by_input=by_input)[1].items()}
 
 
 def own_differences(
