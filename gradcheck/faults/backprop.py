@@ -56,6 +56,7 @@ class Sweep:
     delta: dict[int, Array] = field(default_factory=dict)
     dW: dict[int, Array] = field(default_factory=dict)
     db: dict[int, Array] = field(default_factory=dict)
+    cache: dict[object, Array] = field(default_factory=dict)
 
     @property
     def L(self) -> int:
@@ -106,13 +107,16 @@ class Sweep:
 
     def prime(self, l: int, z: Array | None = None) -> Array:
         """f_l′ at z (default: z[l]); of softmax, what its pullback makes of ones: 0."""
-        at = self.z[l] if z is None else z
-        return activation_vjp(self.f(l))(at, np.ones_like(at))
+        if z is not None:
+            return activation_vjp(self.f(l))(z, np.ones_like(z))
+        if l not in self.cache:
+            self.cache[l] = activation_vjp(self.f(l))(self.z[l], np.ones_like(self.z[l]))
+        return self.cache[l]
 
     def fork(self) -> "Sweep":
         """The same state, to be continued differently."""
-        copies = (dict(d) for d in (self.above, self.delta, self.dW, self.db))
-        return Sweep(self.case, self.z, self.a, *copies)
+        above, delta, dW, db = dict(self.above), dict(self.delta), dict(self.dW), dict(self.db)
+        return Sweep(self.case, self.z, self.a, above, delta, dW, db, self.cache)
 
     def gradient(self) -> dict[str, Array]:
         """W1, b1, … as far as computed, in the order of the architecture."""
@@ -140,7 +144,13 @@ class Equations:
 
 
 def _cost_gradient(s: Sweep, l: int) -> Array:
-    return cost_vjp(s.case.architecture.cost)(s.a[l], s.y, np.asarray(s.scale))
+    if "cost" not in s.cache:
+        s.cache["cost"] = cost_vjp(s.case.architecture.cost)(s.a[l], s.y, np.asarray(s.scale))
+    return s.cache["cost"]
+
+
+def _derivative(s: Sweep, l: int) -> Array:
+    return s.prime(l) * s.above[l] if s.f(l).elementwise else activation_vjp(s.f(l))(s.z[l], s.above[l])
 
 
 def _bias_decay(s: Sweep, l: int) -> Array:
@@ -150,7 +160,7 @@ def _bias_decay(s: Sweep, l: int) -> Array:
 TRUSTED = Equations(
     cost_gradient=_cost_gradient,
     recursion=lambda s, l: s.W(l + 1).T @ s.delta[l + 1],
-    derivative=lambda s, l: activation_vjp(s.f(l))(s.z[l], s.above[l]),
+    derivative=_derivative,
     bias_gradient=lambda s, l: s.delta[l].sum(axis=1, keepdims=True),
     weight_gradient=lambda s, l: s.delta[l] @ s.a[l - 1].T,
     weight_decay=lambda s, l: s.decay * s.W(l),
