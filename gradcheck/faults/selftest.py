@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -52,21 +52,28 @@ class Plan:
 
     cases: int = 2000
     examined: int = 200
-    limit: int | None = 250
+    limit: int | None = 200
     diagnosed: int | None = 100
     budget: float | None = None
     seed: int = 0
 
 
+Kind = Literal["equivalent", "constant", "blind spot"]
+
+
 @dataclass(frozen=True, slots=True)
 class Survivor:
-    """A mistake that was not found, and why."""
+    """A mistake that was not found, and why.
+
+    kind: "equivalent" (the same answers, or the same within rounding), "constant" (the cost differs by what no parameter
+    changes, and the gradient is right: that is not judged), or "blind spot".
+    """
 
     what: str
     operator: str
     line: int
     reason: str
-    equivalent: bool
+    kind: Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +277,7 @@ class _Mutants:
             survivor = self._survives(mutant)
             killed += survivor is None
             survivors += [survivor] if survivor else []
-        seen = killed + sum(not s.equivalent for s in survivors)
+        seen = killed + sum(s.kind == "blind spot" for s in survivors)
         return MutantResult(self.source.name, len(possible), run, seen, killed, tuple(survivors))
 
     # -- cases and answers ------------------------------------------------------------------------------------------
@@ -347,44 +354,59 @@ class _Mutants:
             return True
 
     def _survivor(self, mutant: Mutant, subject: LocalSubject) -> Survivor:
-        """Why it was not found: equivalent on all cases, to the bit or within rounding, or a blind spot."""
-        seen = bits = 0
-        first = ""
+        """Why it was not found: equivalent on all cases, a constant in the cost, or a blind spot."""
+        bits = 0
+        differences: list[Difference] = []
         for case, right in self._known(self.plan.cases):
             given = answer(subject, case, self.recognition.layout)
             if same_bits(given, right):
                 continue
             bits += 1
             difference = _difference(case, given, right)
-            if difference:
-                seen += 1
-                first = first or difference
-        reason = f"equivalent: the same answers on {self.plan.cases} cases"
-        if seen:
-            reason = f"blind spot: it differs on {seen} of {self.plan.cases} cases ({first})"
-        elif bits:
-            reason = f"equivalent within rounding on {self.plan.cases} cases"
-        return Survivor(mutant.describe(), mutant.operator, mutant.line, reason, not seen)
+            differences += [difference] if difference.words else []
+        kind, reason = _reason(differences, bits, self.plan.cases)
+        return Survivor(mutant.describe(), mutant.operator, mutant.line, reason, kind)
 
 
-def _difference(case: Case, given: Answer, right: Answer) -> str:
-    """Where two answers differ by more than rounding, in words; empty where they do not."""
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How two answers differ by more than rounding, in words; empty where they do not. cost: in the finite cost alone."""
+
+    words: str
+    cost: bool = False
+
+
+def _reason(differences: Sequence[Difference], bits: int, cases: int) -> tuple[Kind, str]:
+    seen = f"it differs on {len(differences)} of {cases} cases"
+    if not differences:
+        words = "within rounding" if bits else "the same answers"
+        return "equivalent", f"equivalent: {words} on {cases} cases"
+    if all(d.cost for d in differences):
+        return (
+            "constant",
+            f"the cost differs by what no parameter changes, the gradient is right: {seen} ({differences[0].words})",
+        )
+    first = next(d for d in differences if not d.cost)
+    return "blind spot", f"blind spot: {seen} ({first.words})"
+
+
+def _difference(case: Case, given: Answer, right: Answer) -> Difference:
     if given.failure or right.failure:
-        return given.failure or right.failure
+        return Difference(given.failure or right.failure)
     assert given.gradient is not None
     assert right.gradient is not None
     bounds = rounding_bounds(case)
     for n, g in given.gradient.items():
         with np.errstate(all="ignore"):
             if not np.all(np.abs(g - right.gradient[n]) <= 2 * bounds.gradient[n]):
-                return f"the gradient of {n}"
+                return Difference(f"the gradient of {n}")
     return _other_cost(given.value, right.value, 8 * bounds.value)
 
 
-def _other_cost(given: float | None, right: float | None, bound: float) -> str:
+def _other_cost(given: float | None, right: float | None, bound: float) -> Difference:
     if given is None or right is None or not np.isfinite(right) or abs(given - right) <= bound:
-        return ""
-    return f"the cost alone, not its gradient: {given:.6g} for {right:.6g}"
+        return Difference("")
+    return Difference(f"a cost of {given:.6g} for {right:.6g}", cost=bool(np.isfinite(given)))
 
 
 def _spread(possible: Sequence[Mutant], limit: int | None, seed: int) -> list[Mutant]:
@@ -412,10 +434,11 @@ def _mutant_lines(m: MutantResult | None) -> Iterator[str]:
         if m.run < m.possible
         else f"{m.run} edits were run"
     )
-    yield f"{sampled}; {m.run - m.observable} of them make no difference"
+    yield f"{sampled}; {sum(s.kind == 'equivalent' for s in m.survivors)} of them make no difference"
     for survivor in m.survivors:
-        if not survivor.equivalent:
-            yield f"not found: {survivor.what}: {survivor.reason}"
+        if survivor.kind != "equivalent":
+            said = "not found" if survivor.kind == "blind spot" else "not judged"
+            yield f"{said}: {survivor.what}: {survivor.reason}"
 
 
 def _catalogue_lines(c: CatalogueResult | None) -> Iterator[str]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.errors import UsageError
 from gradcheck.networks import Activation, Architecture, Case, Cost
 from gradcheck.numerics import Array, Arrays
 from gradcheck.oracles.transcription import transcribe
@@ -172,13 +173,29 @@ def _single(function: Callable[..., Any], shapes: Sequence[str], name: str) -> C
     except (
         Exception
     ):  # symbolic sizes that cannot be compared, a primitive without transcription: jax says in many ways
-        compiled = jax.jit(function)
-        return lambda *a: np.asarray(compiled(*a))
+        return _compiled(jax.jit(function), name)
 
     def run(*arguments: Array) -> Array:
         with np.errstate(all="ignore"):
             result: Array = np.asarray(many(*arguments)[0])
         return result
+
+    return run
+
+
+def _compiled(function: Callable[..., Any], name: str) -> Callable[..., Array]:
+    """Compiled jax; what it cannot run either is a definition that is not written in jax.numpy."""
+
+    def run(*arguments: Array) -> Array:
+        try:
+            return np.asarray(function(*arguments))
+        except Exception as error:
+            reason = str(error).splitlines()[0] if str(error) else ""
+            msg = (
+                f"this definition cannot be run by jax ({name}: {type(error).__name__}: {reason}); an activation or a cost "
+                "of your own must be written in jax.numpy, or against the array namespace it gets as `xp`"
+            )
+            raise UsageError(msg) from error
 
     return run
 

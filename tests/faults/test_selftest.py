@@ -40,7 +40,7 @@ def test_the_summary_says_it_in_one_sentence(outcome):
 
 def test_every_survivor_has_a_reason(outcome):
     """Equivalent, to the bit or within rounding."""
-    assert all(s.equivalent and s.reason.startswith("equivalent") for s in outcome.mutants.survivors)
+    assert all(s.kind == "equivalent" and s.reason.startswith("equivalent") for s in outcome.mutants.survivors)
 
 
 def test_the_outcome_is_plain_json(outcome):
