@@ -45,9 +45,13 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One place, topmost layer first, and the explanations that survive for it; equations and layers in step."""
+    """One mistake and the explanations that survive for it.
+
+    places: where it shows at the counterexample, topmost layer first. layers: all layers where it stands there.
+    """
 
     places: tuple[Place, ...]
+    layers: tuple[int, ...]
     explanations: tuple[Explanation, ...]
 
 
@@ -330,7 +334,7 @@ def _mistake(candidates: Candidates, case: Case, *, everywhere: bool) -> Mistake
     explanations = tuple(
         Explanation(f.name, f.title, f.place(layers[0], depth), one, f.hint) for f in candidates.faults
     )
-    return Mistake(places, explanations)
+    return Mistake(places, tuple(sorted(standing)), explanations)
 
 
 def _showing(fault: Fault, layers: set[int], case: Case) -> set[int]:

@@ -1,12 +1,14 @@
 """Where an unnamed mistake is: residual peeling at λ = 0, and the part of the gradient that depends on λ by itself."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.checks.localisation import Place, locate
+from gradcheck.checks.localisation import Place, locate, peel
 from gradcheck.faults.backprop import TRUSTED, sweep
 from gradcheck.faults.matching import Claims, know
+from gradcheck.faults.sampling import single_sample
 from gradcheck.networks import Case, with_regularisation
 from gradcheck.numerics import Arrays
 
@@ -14,8 +16,19 @@ from gradcheck.numerics import Arrays
 def places_of(case: Case, claims: Claims) -> tuple[Place, ...]:
     """Equation and layer of every mistake that shows at a case, topmost layer first."""
     plain = replace(case, architecture=with_regularisation(case.architecture, 0.0))
-    found = [*locate(plain, claims), *decay_places(case, plain, claims), *input_places(case, claims)]
+    found = [
+        *(_peeled(plain, claims) or locate(plain, claims)),
+        *decay_places(case, plain, claims),
+        *input_places(case, claims),
+    ]
     return tuple(sorted(dict.fromkeys(found), key=lambda p: -(p.layer or 0)))
+
+
+def _peeled(plain: Case, claims: Claims) -> tuple[Place, ...]:
+    """What most single samples say; a dead unit or a zero activation misleads one of them, not all."""
+    singles = [single_sample(plain, k) for k in range(min(plain.samples, 5))]
+    said = Counter(p for s in singles if (p := tuple(peel(s, claims(s)))))
+    return max(said, key=lambda p: (said[p], -len(p)), default=())
 
 
 def decay_places(case: Case, plain: Case, claims: Claims) -> list[Place]:

@@ -65,6 +65,8 @@ def where_wrong(knowns: Sequence[Known]) -> Iterator[str]:
         if len(large) < 2 or all(m.all() for m in large):
             continue
         for words, holds in _PARTS.items():
+            if name[0] == "b" and ("column" in words or "diagonal" in words):
+                continue
             if all(holds(m) for m in large):
                 yield f"the gradient of {name} is wrong only {words}"
                 break

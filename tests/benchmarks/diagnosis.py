@@ -228,6 +228,8 @@ def equations_of(mutant: Mutant, text: str) -> frozenset[str]:
     if mutant.function not in ("backprop", "gradient", "example_gradient", "weight_and_bias_rates"):
         return frozenset()
     line = text.splitlines()[mutant.line - 1]
+    if "# third" in line and "a_i" in line:
+        return frozenset({"BP3", "BP4"})
     return next((equations for pattern, equations in EQUATIONS if re.search(pattern, line)), frozenset())
 
 
@@ -285,7 +287,7 @@ def holds(diagnosis: Diagnosis, case: Case, repertoire: Repertoire, claims: Clai
 def layers_of(mistake: Mistake) -> list[int | None]:
     """Where to plant the first explanation of a mistake."""
     anywhere = CATALOGUE[mistake.explanations[0].fault].activation is not None
-    return [None] if anywhere else [p.layer for p in mistake.places]
+    return [None] if anywhere else list(mistake.layers)
 
 
 def specimens() -> Group:
