@@ -34,6 +34,7 @@ from gradcheck.subjects import (
     members_of,
     narrow,
 )
+from gradcheck.subjects.loading import NOTES
 from gradcheck.version import __version__
 
 HANDLER = "gradcheck.isolation.handler:create"
@@ -86,7 +87,7 @@ def run(target: Target, said: SubjectConfiguration, vocabulary: Vocabulary, opti
     try:
         with opened(target, said, limits) as subject:
             subject_convention = subject.offer.convention
-            notes = tuple(f"not checked: {s}" for s in subject.offer.skipped)
+            notes = (*subject.offer.notes, *(f"not checked: {s}" for s in subject.offer.skipped))
             if subject.offer.kind == "operation":
                 outcome = verify_operations(subject, options)
             else:
@@ -106,7 +107,7 @@ def opened(target: Target, said: SubjectConfiguration, limits: Limits) -> Iterat
     if in_process:
         with same_import_path():
             members = members_of(target.thing) if target.path is None else load(target.path, target.object)
-            yield Named(LocalSubject(detect(members, target.name, said)), said)
+            yield Named(LocalSubject(detect(members, target.name, said), members.get(NOTES, ())), said)
         return
     assert target.path is not None
     setup = {

@@ -4,6 +4,7 @@ from typing import Any
 
 from gradcheck.isolation import wire
 from gradcheck.subjects import Layout, LocalSubject, SubjectConfiguration, detect, load
+from gradcheck.subjects.loading import NOTES
 
 
 class SubjectHandler:
@@ -38,4 +39,4 @@ def create(setup: dict[str, Any]) -> SubjectHandler:
     """Load `setup["path"]` (`setup["object"]` in it) and find its convention (or take `setup["convention"]`)."""
     members = load(setup["path"], setup["object"])
     configuration = SubjectConfiguration(convention=setup["convention"])
-    return SubjectHandler(LocalSubject(detect(members, setup["name"], configuration)))
+    return SubjectHandler(LocalSubject(detect(members, setup["name"], configuration), members.get(NOTES, ())))

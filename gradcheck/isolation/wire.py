@@ -104,6 +104,8 @@ def pack_offer(offer: Offer) -> dict[str, Any]:
 def unpack_offer(data: Mapping[str, Any]) -> Offer:
     """The inverse of `pack_offer`; lists become tuples again."""
     values = {f.name: _tuples(data[f.name]) for f in fields(Offer)}
+    shapes = {n: tuple({k: tuple(s) for k, s in v.items()} for v in vs) for n, vs in data["operation_shapes"].items()}
+    values["operation_shapes"] = shapes
     return replace(Offer(**{**values, "layouts": ()}), layouts=tuple(Layout(**k) for k in data["layouts"]))
 
 

@@ -4,19 +4,33 @@ A file is executed under its own name, never as ``__main__``, so that code behin
 asleep. It must not know conventions.
 """
 
+import __future__
+
+import ast
+import contextlib
 import difflib
 import importlib.util
 import inspect
+import linecache
 import re
+import signal
 import sys
+import threading
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
 from gradcheck.errors import SubjectError, UsageError
 from gradcheck.subjects.binding import signature_text
 from gradcheck.subjects.failures import details, outside_frames, place, subject_code, subject_error, summary
+from gradcheck.subjects.sources import BUILTINS_OF_2, parsed, units_of
+
+NOTES = "__gradcheck_notes__"
+"""The member that holds what was rewritten or skipped while a file was loaded, one line each."""
+PATIENCE = 1.0
+"""Seconds that one statement at the top of a file may run."""
 
 _PYTHON_2 = (
     (r"^\s*print\s+[^\s(=.\[]|^\s*print\s+\(.*\)\s*%|^\s*print\s*$", "print without parentheses"),
@@ -40,17 +54,14 @@ def split_target(target: str) -> tuple[str, str | None]:
 def check_path(path: str) -> Path:
     """The path of an existing Python file. Raises UsageError with what was given instead."""
     given = Path(path)
-    if given.suffix == ".ipynb":
-        msg = f"{path}: notebooks are not read yet; convert it with: jupyter nbconvert --to script {path}"
-        raise UsageError(msg)
     if given.is_dir():
         files = sorted(p.name for p in given.glob("*.py"))
         msg = f"{path} is a directory; name one Python file{f', such as {given / files[0]}' if files else ''}"
         raise UsageError(msg)
     if not given.exists():
         raise UsageError(_no_such_file(given))
-    if given.suffix != ".py":
-        msg = f"{path} is not a Python file: expected a name that ends in .py"
+    if given.suffix not in (".py", ".ipynb"):
+        msg = f"{path} is not a Python file: expected a name that ends in .py or .ipynb"
         raise UsageError(msg)
     return given
 
@@ -61,18 +72,24 @@ def load(path: str, object_name: str | None = None) -> Mapping[str, Any]:
     Raises UsageError where there is no such file, and SubjectError of kind "load" or "exit" with the line in the file.
     """
     module = execute(check_path(path))
-    return resolve(vars(module), object_name, path) if object_name else vars(module)
+    if not object_name:
+        return vars(module)
+    found = resolve(vars(module), object_name, path)
+    notes = vars(module).get(NOTES)
+    return {**found, NOTES: notes} if notes else found
 
 
 def execute(path: Path) -> types.ModuleType:
     """Run a file as a module of its own name, registered in sys.modules, with its folder on sys.path."""
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    extend_path(path.resolve())
     name = module_name(path)
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
-    assert spec is not None, "check_path let only .py files pass"
+    spec = importlib.util.spec_from_file_location(
+        name, path.resolve(), loader=SourceFileLoader(name, str(path.resolve()))
+    )
+    assert spec is not None, "check_path let only files with a loader pass"
     module = importlib.util.module_from_spec(spec)
+    if "." in name:
+        module.__package__ = name.rpartition(".")[0]
     sys.modules[name] = module
     try:
         with subject_code():
@@ -86,6 +103,9 @@ def execute(path: Path) -> types.ModuleType:
 def module_name(path: Path) -> str:
     """The file's stem as a module name; prefixed where a module of another file has that name already."""
     stem = re.sub(r"\W", "_", path.stem)
+    package = path.resolve().parent.name
+    if package.isidentifier() and stem.isidentifier() and _relative(path):
+        return f"{package}.{stem}"
     taken = sys.modules.get(stem)
     own = getattr(taken, "__file__", None) == str(path.resolve())
     return (
@@ -137,19 +157,137 @@ def describe_members(members: Mapping[str, Any]) -> list[str]:
 
 
 def _run(path: Path, module: types.ModuleType) -> None:
-    """Compile and execute, past the bytecode cache: it takes two edits within one second for the same file."""
+    """Execute statement by statement, past the bytecode cache: it takes two edits within one second for the same file.
+
+    A statement at the top that fails or does not end (training at import) is skipped with a note, as long as the file
+    defines something; otherwise its failure is that of the file.
+    """
+    notes: list[str] = []
+    failed: list[SubjectError] = []
+    for unit in units_of(path):
+        try:
+            text = unit.text if path.suffix == ".ipynb" else path.read_bytes()
+            p = parsed(unit, text)
+        except (SyntaxError, ValueError) as error:
+            failed.append(_broken(error))
+            continue
+        notes += p.notes
+        if p.notes or path.suffix == ".ipynb":
+            linecache.cache[unit.filename] = (len(p.unit.text), None, p.unit.text.splitlines(True), unit.filename)
+        if any(note.partition(": ")[2].split(" ")[0] in BUILTINS_OF_2 for note in p.notes):
+            vars(module).update({n: v for n, v in BUILTINS_OF_2.items() if n not in vars(module)})
+        statements(p.tree, unit.filename, module, notes, failed)
+    if failed and not _defines(module):
+        raise failed[0]
+    vars(module)[NOTES] = (*notes, *(f"skipped while it was loaded: {e.message.splitlines()[0]}" for e in failed))
+
+
+def _broken(error: SyntaxError | ValueError) -> SubjectError:
+    if isinstance(error, SyntaxError):
+        return _syntax_error(error)
+    return SubjectError("load", f"{type(error).__name__}: {error}")
+
+
+def statements(
+    tree: ast.Module, filename: str, module: types.ModuleType, notes: list[str], failed: list[SubjectError]
+) -> None:
+    """Run the statements of a tree one by one; what cannot be run is kept in `failed` and passed over."""
+    flags = 0
+    for statement in tree.body:
+        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+            for alias in statement.names:
+                flags |= getattr(__future__, alias.name).compiler_flag
+            continue
+        code = compile(ast.Module([statement], []), filename, "exec", flags, dont_inherit=True)
+        line = f"line {statement.lineno}" + (
+            "" if " cell " not in filename else f" of {filename.rpartition(' cell ')[2]}"
+        )
+        try:
+            with patience(_definition(statement)):
+                exec(code, vars(module))
+        except _Endless:
+            notes.append(
+                f"{line}: stopped after {PATIENCE:g} s, it seems to train at import; the definitions were loaded"
+            )
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except ImportError as error:
+            failed.append(_import_error(error))
+        except MemoryError as error:
+            raise subject_error(error) from None
+        except BaseException as error:
+            failed.append(_exception(error))
+
+
+def _definition(statement: ast.stmt) -> bool:
+    return isinstance(statement, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef, ast.Import, ast.ImportFrom))
+
+
+class _Endless(BaseException):
+    """A statement did not end in time; no subject catches it by accident."""
+
+
+@contextlib.contextmanager
+def patience(unlimited: bool) -> Iterator[None]:
+    """Interrupt what runs longer than `PATIENCE` seconds; only in the main thread, and where there are alarms."""
+    if unlimited or threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def ring(*_: object) -> None:
+        raise _Endless
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE, 0.2)
     try:
-        exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), vars(module))
-    except SyntaxError as error:
-        raise _syntax_error(error) from None
-    except (SystemExit, KeyboardInterrupt):
-        raise
-    except ImportError as error:
-        raise _import_error(error) from None
-    except MemoryError as error:
-        raise subject_error(error) from None
-    except BaseException as error:
-        raise _exception(error) from None
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _defines(module: types.ModuleType) -> bool:
+    """Whether the file defines a class or a function that a subject might be."""
+    own = (v for v in vars(module).values() if getattr(v, "__module__", None) == module.__name__)
+    return any(inspect.isclass(v) or (inspect.isroutine(v) and inspect.signature(v).parameters) for v in own)
+
+
+def extend_path(path: Path) -> None:
+    """Put on sys.path the file's folder, and folders above it in which a module lies that the file imports."""
+    folders = [path.parent]
+    for name in _imported(path):
+        if any((path.parent / n).exists() for n in (name, f"{name}.py")) or name in sys.stdlib_module_names:
+            continue
+        above = [p for p in list(path.parents)[1:5] if (p / name).is_dir() or (p / f"{name}.py").is_file()]
+        folders += above[:1]
+    if _relative(path):
+        folders.append(path.parent.parent)
+    for folder in reversed(dict.fromkeys(map(str, folders))):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+
+
+def _imports(path: Path) -> Iterator[ast.Import | ast.ImportFrom]:
+    try:
+        tree = parsed(units_of(path)[0], path.read_bytes()).tree if path.suffix == ".py" else ast.Module([], [])
+    except (SyntaxError, ValueError, OSError):
+        return
+    yield from (node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)))
+
+
+def _imported(path: Path) -> list[str]:
+    """First names of the modules that a file imports absolutely."""
+    names = []
+    for node in _imports(path):
+        if isinstance(node, ast.Import):
+            names += [alias.name.partition(".")[0] for alias in node.names]
+        elif not node.level and node.module:
+            names.append(node.module.partition(".")[0])
+    return list(dict.fromkeys(names))
+
+
+def _relative(path: Path) -> bool:
+    return any(isinstance(node, ast.ImportFrom) and node.level for node in _imports(path))
 
 
 def _syntax_error(error: SyntaxError) -> SubjectError:

@@ -4,6 +4,7 @@ Every evaluation gets fresh copies of its arguments and the same seeds. It must 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,10 @@ from gradcheck.subjects.trial import tried_out
 class LocalSubject:
     """`Subject` around an adapter."""
 
-    def __init__(self, adapter: Adapter) -> None:
+    def __init__(self, adapter: Adapter, notes: Sequence[str] = ()) -> None:
         self._adapter = adapter
-        self._offer = tried_out(adapter)
+        offer = tried_out(adapter)
+        self._offer = replace(offer, notes=(*notes, *offer.notes))
 
     @property
     def offer(self) -> Offer:

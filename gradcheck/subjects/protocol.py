@@ -35,6 +35,9 @@ class Offer:
     outputs: smallest and largest number of output units it accepts; None where there is no limit.
     operation_fixed: for an operation with a parameter, what `OperationCase.fixed` must hold, such as
         {"leaky_relu": {"activation": "leaky_relu(0.01)"}}.
+    notes: what the reader of a report should know of how the subject was loaded and read.
+    operation_shapes: for operations without a trusted definition, the shapes that their arguments may have together, and
+        under "" that of the output; they are judged by differences of their own forward pass.
     """
 
     name: str
@@ -58,6 +61,8 @@ class Offer:
     cost_derivative: bool = False
     outputs: tuple[int, int | None] = (1, None)
     operation_fixed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    operation_shapes: Mapping[str, tuple[Mapping[str, tuple[int, ...]], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

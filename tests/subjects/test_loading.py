@@ -1,5 +1,6 @@
 """Files from disk: what is loaded, and one clear message for everything that cannot be."""
 
+import json
 import pickle
 import sys
 import types
@@ -8,7 +9,7 @@ import pytest
 
 from gradcheck.errors import SubjectError, UsageError
 from gradcheck.subjects import check_path, load, members_of, split_target
-from gradcheck.subjects.loading import describe_members
+from gradcheck.subjects.loading import NOTES, describe_members
 
 
 @pytest.fixture
@@ -49,12 +50,11 @@ def test_targets_are_split(target, expected):
         ("missing/student.py", "there is no directory"),
         ("", "is a directory; name one Python file"),
         ("notes.txt", "is not a Python file"),
-        ("notebook.ipynb", "jupyter nbconvert --to script"),
     ],
 )
 def test_a_path_that_is_no_python_file_is_a_usage_error(write, tmp_path, name, says):
     """With what was given and what to do."""
-    for existing in ("student.py", "notes.txt", "notebook.ipynb"):
+    for existing in ("student.py", "notes.txt"):
         write("", existing)
     with pytest.raises(UsageError, match=says):
         check_path(str(tmp_path / name))
@@ -96,11 +96,9 @@ def test_an_edited_file_is_read_again(write):
     ("source", "kind", "says"),
     [
         ("def f(:\n    pass\n", "load", r"SyntaxError: .* in student\.py:1: def f\(:"),
-        ("x = 1\nprint x\n", "load", "looks like Python 2: print without parentheses"),
-        ("try:\n    pass\nexcept ValueError, e:\n    pass\n", "load", "looks like Python 2: except E, e"),
-        ("for i in xrange(3):\n    pass\n", "load", "xrange is Python 2"),
+        ("exec 'x = 1'\n", "load", "looks like Python 2: exec without parentheses"),
         ("import theano_of_old\n", "load", "needs the module 'theano_of_old', which is not installed"),
-        ("import cPickle\n", "load", "a module of Python 2"),
+        ("import urllib2\n", "load", "a module of Python 2"),
         ("x = 1\ny = x / 0\n", "load", r"ZeroDivisionError: division by zero in student\.py:2 while it was loaded"),
         ("def f():\n    raise KeyError('a')\nf()\n", "load", r"student\.py:2 \(function f\)"),
         ("import sys\nsys.exit(0)\n", "exit", r"sys\.exit\(0\)\) in student\.py:2"),
@@ -113,6 +111,52 @@ def test_what_cannot_be_loaded_says_why_and_where(write, source, kind, says):
     with pytest.raises(SubjectError, match=says.replace(r"\)\) in", r"\) in")) as caught:
         load(write(source))
     assert caught.value.kind == kind
+
+
+def test_python_2_is_rewritten(write):
+    """print statements over several lines, except and raise with commas, xrange, iteritems, cPickle; lines stay."""
+    path = write(
+        "import cPickle\nimport numpy as np\n"
+        "def f(n):\n\tprint 'a', (n,\n\t\tn)\n\tprint\n\tprint ('b') + 'c'\n\tprint('d')\n"
+        "\ttry:\n\t\traise ValueError, 'no'\n\texcept ValueError, e:\n\t\tpass\n"
+        "\treturn [i for i in xrange(n)], {1: 2}.iteritems(), np.float(n), 1 <> 2\n"
+    )
+    members = load(path)
+    assert members["f"](2)[0] == [0, 1]
+    assert members["f"](2)[2:] == (2.0, True)
+    assert members["f"].__code__.co_firstlineno == 3
+    notes = "\n".join(members[NOTES])
+    for what in (r"print statements (line 4, 6, 7)", "except E, e (line 11)", "xrange (line 13)", "np.float (line 13)", "cPickle (line 1)"):  # noqa: E501  # fmt: skip
+        assert what in notes
+
+
+def test_a_file_that_trains_at_import_is_loaded(write, monkeypatch):
+    """The endless loop is interrupted, what fails for want of data is skipped, and both are said with the line."""
+    monkeypatch.setattr("gradcheck.subjects.loading.PATIENCE", 0.05)
+    members = load(write("X = open('no data').read()\ndef f(x):\n    return x\nwhile True:\n    f(1)\nlast = 3\n"))
+    assert members["f"](2) == 2
+    assert members["last"] == 3
+    assert "line 4: stopped after" in members[NOTES][0]
+    assert "No such file" in members[NOTES][1]
+
+
+def test_a_notebook_is_loaded_cell_by_cell(write):
+    """Magics and shell lines are dropped; a traceback names the cell."""
+    cells = ["%matplotlib inline\n!ls\nimport numpy as np", "def f(x):\n    return 1 / x", "%%bash\nrm -r nothing"]
+    text = json.dumps({"cells": [{"cell_type": "code", "source": [c]} for c in cells]})
+    members = load(write(text, "book.ipynb"))
+    assert members["f"](2) == 0.5
+    with pytest.raises(UsageError, match="not a Jupyter notebook"):
+        load(write("nothing", "broken.ipynb"))
+
+
+def test_modules_of_folders_above_are_found(write, tmp_path):
+    """An absolute import from the root of a repository, and a relative one without __init__.py."""
+    for name, text in {"pack/base.py": "A = 1\n", "pack/sub/one.py": "from pack.base import A\ndef f(x): ...\n", "pack/two.py": "from .base import A\ndef f(x): ...\n"}.items():  # noqa: E501  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write(text, name)
+    assert load(str(tmp_path / "pack/sub/one.py"))["A"] == 1
+    assert load(str(tmp_path / "pack/two.py"))["A"] == 1
 
 
 def test_a_failed_load_leaves_no_module(write):
