@@ -17,7 +17,10 @@ from gradcheck.errors import GradcheckError, SubjectError
 from gradcheck.subjects.protocol import Malformed
 
 OURS = str(Path(__file__).resolve().parent.parent)
-_LIBRARIES = tuple({sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")})
+_LIBRARIES = (
+    *{sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")},
+    str(Path(np.__file__).parent.parent),  # may be that of another environment, which this one sees
+)
 _LONGEST = 300
 
 
