@@ -8,56 +8,40 @@ The triangle reads: both agree, clean · both disagree with the claim, the backw
 not, the forward pass, the cost or a convention differs · trusted agrees and own does not, the cost code is wrong.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
 
 import numpy as np
 
 from gradcheck.checks.comparison import Comparison, Discrepancy, compare, constant_ratio
+from gradcheck.checks.differences import (
+    FD_NO_POWER,
+    against_own,
+    fd_power,
+    own_differences,
+    own_discrepancies,
+    ratio_of,
+    smooth_step,
+)
+from gradcheck.checks.examination import BY_DIFFERENCES, Examination, Fault
 from gradcheck.networks import Case, Point, activation_named, forward
 from gradcheck.networks import cost as trusted_cost
 from gradcheck.networks.namespace import xp_numpy
 from gradcheck.networks.sampling import kink_distance
-from gradcheck.numerics import Array, Arrays, Estimate, random_direction, unit_roundoff
+from gradcheck.numerics import Array, Arrays, Estimate, unit_roundoff
 from gradcheck.oracles.error_analysis import RoundingBounds, rounding_bounds
-from gradcheck.oracles.finite_difference import Derivative, directional
+from gradcheck.oracles.finite_difference import Derivative
 from gradcheck.oracles.trusted import guard_effect, trusted_estimate
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.protocol import Claim, Subject
 
+__all__ = ["Examination", "Fault", "Oracles", "against_own", "effects", "examine", "judge", "own_discrepancies",
+           "smooth_step", "structure"]  # fmt: skip
+
 NO_POWER = 1e-3
 """A case that would not have shown an error of this relative size in any tensor is no evidence."""
-FD_NO_POWER = 1e-2
 NEAR_KINK = 1e-3
 """Nearer to a kink than this, differences would average two slopes: the trusted gradient judges alone."""
-
-
-class Fault(Enum):
-    """What broke, as the ladder can tell it; the report maps each to a code."""
-
-    MISSING = "a gradient is missing"
-    COUNT = "wrong number of gradients"
-    TYPE = "not an array of real numbers"
-    SHAPE = "wrong shape"
-    DTYPE = "wrong dtype"
-    NONFINITE = "not finite"
-    MUTATION = "mutation"
-    ALIASING = "aliasing"
-    NONDETERMINISM = "nondeterminism"
-    STALE_STATE = "stale state"
-    ACCUMULATION = "accumulation"
-    BACKWARD = "the backward pass is wrong"
-    FORWARD = "forward pass, cost or convention differs"
-    COST_CODE = "the cost code is wrong"
-    SCALE = "constant multiple of the gradient of the own cost"
-    ALL_DIFFER = "forward pass, cost and gradient disagree"
-    UNSTABLE = "numerically unstable"
-    PRECISION = "less precision than the dtype"
-
-
-BY_DIFFERENCES = frozenset({Fault.FORWARD, Fault.COST_CODE, Fault.SCALE, Fault.ALL_DIFFER})
-"""Faults that rest on finite differences, and are reported only when fresh ones confirm them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +51,6 @@ class Oracles:
     claim: Estimate
     trusted: Estimate | None
     own: Mapping[str, tuple[Arrays, Derivative]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Examination:
-    """The outcome of one case.
-
-    fault: the first broken rung, None when clean. silent: why the case is no evidence, empty otherwise.
-    power: per tensor, the smallest relative error that would have been seen. agreement: the largest ratio of
-    |own − trusted| to the sum of their bounds.
-    """
-
-    fault: Fault | None
-    rung: str
-    message: str = ""
-    parameter: str | None = None
-    discrepancies: tuple[Discrepancy, ...] = ()
-    power: Mapping[str, float] = field(default_factory=dict)
-    components: int = 0
-    silent: str = ""
-    ratio: float | None = None
-    agreement: float = 0.0
-    wrong: tuple[str, ...] = ()
 
 
 def examine(
@@ -275,7 +237,7 @@ def _cost_code(
     claim: Estimate, oracles: Oracles, claim_own: Mapping[str, float | None], agreement: float
 ) -> Examination:
     """jax agrees with the claim, the subject's own cost does not: a constant factor is told apart."""
-    ratios = [_ratio(claim, *oracles.own[n]) for n, r in claim_own.items() if r is not None and n in oracles.own]
+    ratios = [ratio_of(claim, *oracles.own[n]) for n, r in claim_own.items() if r is not None and n in oracles.own]
     known = [r for r in ratios if r is not None]
     same = len(known) > 1 and max(known) - min(known) <= 1e-6 * max(abs(k) for k in known) and abs(known[0] - 1) > 1e-4
     ratio = float(np.median(known)) if same else None
@@ -296,10 +258,10 @@ def _own_only(
     """No trusted definition: the subject's own cost judges alone."""
     known = {n: r for n, r in claim_own.items() if r is not None}
     if all(r <= 1.0 for r in known.values()):
-        power = {n: _fd_power(claim, *own[n]) for n in known}
+        power = {n: fd_power(claim, *own[n]) for n in known}
         silent = "" if any(p < FD_NO_POWER for p in power.values()) else "finite differences gave no usable bound"
         return Examination(None, "projection", power=power, components=len(known), silent=silent)
-    ratios = [_ratio(claim, *own[n]) for n in known]
+    ratios = [ratio_of(claim, *own[n]) for n in known]
     values = [r for r in ratios if r is not None]
     same = (
         len(values) > 1
@@ -314,95 +276,6 @@ def _own_only(
         ratio=float(np.median(values)) if same else None,
         wrong=tuple(n for n, r in known.items() if r > 1),
     )
-
-
-def own_differences(
-    subject: Subject, case: Case, layout: Layout, claim: Estimate, noise: float, *, known: bool = True, attempt: int = 0
-) -> dict[str, tuple[Arrays, Derivative]]:
-    """One Gaussian direction per tensor, and the derivative of the subject's own cost along it.
-
-    noise: the rounding bound of one cost value; measured noise counts where it is larger. known: whether the trusted forward
-    pass may choose the steps; otherwise they start small and there are more of them.
-    """
-    generator = np.random.default_rng([int(np.abs(case.inputs).sum() * 1e6) % 2**32, attempt])
-    names = [n for n in claim.value if n in case.parameters]
-    directions = [random_direction(case.parameters, generator, [n]) for n in names]
-    steps = [smooth_step(case, v) if known else 0.02 / float(np.max(np.abs(*v.values()))) for v in directions]
-    steps = [h / 10**attempt for h in steps]
-    u = unit_roundoff(case.dtype)
-
-    def evaluate(points: Sequence[Arrays]) -> list[float]:
-        return [float(v) for v in subject.forward([case.at(p) for p in points], layout)]
-
-    derivatives = directional(
-        evaluate, case.parameters, directions, steps, levels=6 if known else 8, roundoff=u, noise_floor=noise
-    )
-    return {n: (v, d) for n, v, d in zip(names, directions, derivatives, strict=True)}
-
-
-def smooth_step(case: Case, direction: Arrays) -> float:
-    """The largest step along a direction that moves no weighted input by more than 1/4 and crosses no kink.
-
-    Judged on the trusted forward pass; where a kink is too close for any step, the ladder itself will say so.
-    """
-    z0, a0 = forward(case)
-    small = 1e-4
-    moved = forward(case.at({n: case.parameters[n] + small * v for n, v in direction.items()}))[0]
-    change = max(float(np.max(np.abs(b - a), initial=0.0)) for a, b in zip(z0[1:], moved[1:], strict=True)) / small
-    h = min(0.25 / change if change > 0 else 1.0, 1.0)
-    for _ in range(10):
-        if _same_sides(case, direction, h, (z0, a0)):
-            return h
-        h /= 4
-    return h
-
-
-def _same_sides(case: Case, direction: Arrays, h: float, base: tuple[list[Array], list[Array]]) -> bool:
-    cost = case.architecture.cost
-    for step in (h, -h, h / 2, -h / 2):
-        z, a = forward(case.at({n: case.parameters[n] + step * v for n, v in direction.items()}))
-        for l, layer in enumerate(case.architecture.layers, start=1):
-            if any(np.any((z[l] > k) != (base[0][l] > k)) for k in (*layer.activation.kinks, *layer.activation.joints)):
-                return False
-        if cost.kinks is not None:
-            before, after = (cost.kinks(o, case.targets) for o in (base[1][-1], a[-1]))
-            if np.any((before > 0) != (after > 0)):
-                return False
-    return True
-
-
-def against_own(estimate: Estimate, own: Mapping[str, tuple[Arrays, Derivative]]) -> dict[str, float | None]:
-    """Per tensor |⟨estimate, v⟩ − own| / bound; None where the differences gave no bound worth having."""
-    out: dict[str, float | None] = {}
-    for name, (v, derivative) in own.items():
-        value, error = estimate.along(v)
-        size = float(np.linalg.norm(estimate.value[name])) + abs(derivative.value)
-        usable = np.isfinite(derivative.error) and derivative.error <= FD_NO_POWER * size
-        out[name] = abs(value - derivative.value) / (error + derivative.error) if usable else None
-    return out
-
-
-def _fd_power(claim: Estimate, v: Arrays, derivative: Derivative) -> float:
-    size = float(np.sqrt(sum(np.sum(claim.value[n] ** 2) for n in v)))
-    return (derivative.error + claim.along(v)[1]) / size if size > 0 else float("inf")
-
-
-def _ratio(claim: Estimate, v: Arrays, derivative: Derivative) -> float | None:
-    value, _ = claim.along(v)
-    return value / derivative.value if derivative.value and np.isfinite(derivative.error) else None
-
-
-def own_discrepancies(
-    claim: Estimate, own: Mapping[str, tuple[Arrays, Derivative]], against: Mapping[str, float | None]
-) -> tuple[Discrepancy, ...]:
-    """A projection has no index: the discrepancy is that of the tensor along its random direction."""
-    out = []
-    for name, ratio in against.items():
-        if ratio is not None and ratio > 1:
-            v, derivative = own[name]
-            value, error = claim.along(v)
-            out.append(Discrepancy(name, (), value, derivative.value, error + derivative.error, "finite differences along a random direction"))  # noqa: E501  # fmt: skip
-    return tuple(out)
 
 
 def clips_probabilities(case: Case) -> bool:

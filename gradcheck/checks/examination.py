@@ -1,0 +1,59 @@
+"""The outcome of one case: what broke, where, and how small an error would have been seen.
+
+It must not know how the outcome was found.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from gradcheck.checks.comparison import Discrepancy
+
+
+class Fault(Enum):
+    """What broke, as the ladder can tell it; the report maps each to a code."""
+
+    MISSING = "a gradient is missing"
+    COUNT = "wrong number of gradients"
+    TYPE = "not an array of real numbers"
+    SHAPE = "wrong shape"
+    DTYPE = "wrong dtype"
+    NONFINITE = "not finite"
+    MUTATION = "mutation"
+    ALIASING = "aliasing"
+    NONDETERMINISM = "nondeterminism"
+    STALE_STATE = "stale state"
+    ACCUMULATION = "accumulation"
+    BACKWARD = "the backward pass is wrong"
+    FORWARD = "forward pass, cost or convention differs"
+    COST_CODE = "the cost code is wrong"
+    SCALE = "constant multiple of the gradient of the own cost"
+    ALL_DIFFER = "forward pass, cost and gradient disagree"
+    UNSTABLE = "numerically unstable"
+    PRECISION = "less precision than the dtype"
+
+
+BY_DIFFERENCES = frozenset({Fault.FORWARD, Fault.COST_CODE, Fault.SCALE, Fault.ALL_DIFFER})
+"""Faults that rest on finite differences, and are reported only when fresh ones confirm them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """The outcome of one case.
+
+    fault: the first broken rung, None when clean. silent: why the case is no evidence, empty otherwise.
+    power: per tensor, the smallest relative error that would have been seen. agreement: the largest ratio of
+    |own − trusted| to the sum of their bounds.
+    """
+
+    fault: Fault | None
+    rung: str
+    message: str = ""
+    parameter: str | None = None
+    discrepancies: tuple[Discrepancy, ...] = ()
+    power: Mapping[str, float] = field(default_factory=dict)
+    components: int = 0
+    silent: str = ""
+    ratio: float | None = None
+    agreement: float = 0.0
+    wrong: tuple[str, ...] = ()
