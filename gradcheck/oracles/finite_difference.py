@@ -21,6 +21,7 @@ Evaluate = Callable[[Sequence[Arrays]], Sequence[float]]
 RATIO = 4.0
 NOISE_POINTS = 9
 NOISE_SAFETY = 8.0
+_FIRST_ORDER, _PLATEAU = 3, 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +49,28 @@ def noise_points(arguments: Arrays, direction: Arrays, step: float) -> list[Arra
 
 
 def measured_noise(values: Sequence[float] | Array) -> float:
-    """Standard deviation of the noise in one value, from the difference table; the largest over the orders 2 … 6.
+    """Standard deviation of the noise in one value, from the table of differences (ECNoise).
 
-    σ_k² = (k!)²/(2k)! · mean(T_k²), T_k the k-th differences (Moré & Wild 2011, eq. 2.3).
+    σ_k² = (k!)²/(2k)! · mean(T_k²), T_k the k-th differences. The smallest order k ≥ 3 counts at which σ_k, σ_{k+1} and σ_{k+2}
+    lie within a factor of four and T_k changes sign: lower orders hold slope and curvature. Where no order does, the largest
+    σ_k from order 3 on: too much noise is safe, too little is not. Source: Moré & Wild, SIAM J. Sci. Comput. 33 (2011),
+    eq. 2.3 and §4, DOI 10.1137/100786125.
     """
     table = np.asarray(values, dtype=float)
     if not np.all(np.isfinite(table)):
         return float("inf")
-    levels = []
-    factor = 1.0
-    for k in range(1, len(table) - 2):
+    sigma, changes, factor = [], [], 1.0
+    for k in range(1, len(table) - 1):
         table = np.diff(table)
         factor *= k / (4.0 * k - 2.0)
-        levels.append(float(np.sqrt(factor * np.mean(table**2))))
-    return max(levels[1:6])
+        sigma.append(float(np.sqrt(factor * np.mean(table**2))))
+        changes.append(bool(np.min(table) < 0 < np.max(table)))
+    plateaus = (
+        sigma[k]
+        for k in range(_FIRST_ORDER - 1, len(sigma) - 2)
+        if changes[k] and max(sigma[k : k + 3]) <= _PLATEAU * min(sigma[k : k + 3])
+    )
+    return next(plateaus, max(sigma[_FIRST_ORDER - 1 :]))
 
 
 def combine(values: Sequence[float] | Array, steps: Array, noise: float, centre: float | None = None) -> Derivative:

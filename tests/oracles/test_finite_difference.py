@@ -175,6 +175,24 @@ def test_a_smooth_function_shows_hardly_any_noise():
     assert measured_noise([math.sin(1e-5 * k) for k in range(9)]) < 1e-14
 
 
+@pytest.mark.parametrize("step", [1e-4, 1e-3])
+def test_curvature_is_not_taken_for_noise(step):
+    """Second differences of a smooth curve are far above its rounding: only the orders from 3 on are looked at."""
+    t = step * np.arange(-4.0, 5.0)
+    values = 1 + 50 * t**2
+    assert np.abs(np.diff(values, 2)).min() > 1e-7
+    assert measured_noise(values) < 1e-14
+
+
+@pytest.mark.parametrize("sigma", [1e-3, 1e-9, 1e-13])
+def test_noise_is_found_below_curvature(sigma):
+    """White noise on a parabola, by the plateau of the orders from 3 on: within a factor of four."""
+    t = 1e-2 * np.arange(-4.0, 5.0)
+    rows = 1 + 50 * t**2 + sigma * np.random.default_rng(0).standard_normal((200, 9))
+    inside = [0.25 * sigma <= measured_noise(row) <= 4 * sigma for row in rows]
+    assert np.mean(inside) > 0.9
+
+
 def test_the_ladder_and_its_points():
     """Steps fall by 4; θ + hv and θ − hv for each; the noise points are equally spaced around θ."""
     steps = ladder(0.5, 3)
