@@ -111,20 +111,41 @@ def check_vjp(
     arguments: Any,
     *,
     reference: Callable[..., Any] | None = None,
+    static: Mapping[str, Any] | None = None,
+    complex_convention: Literal["jax", "torch", "conjugate"] | None = None,
     max_examples: int = 50,
     seed: int | None = None,
 ) -> "Report":
-    """Check a hand-written pullback of any function of float arrays against differences of its own primal.
+    """Check a hand-written pullback of any function of arrays against differences of its own primal.
 
-    primal(*arrays) -> array or float. pullback(cotangent, *arrays) -> the cotangents of all arrays, in order (one array
-    for one argument). arguments: example arrays (a sequence or a mapping by name: their shapes and scale are kept), or a
-    Hypothesis strategy of such sequences. reference: the same function in jax.numpy, which brings jax.grad in.
-    Cotangents are Gaussian, never all ones.
+    primal(*arguments, **static) -> a pytree of arrays or numbers. pullback(cotangent, *arguments, **static) -> the
+    cotangents of all arguments, in order (one of them bare for one argument), each a pytree like its argument; where an
+    argument holds no floating-point numbers (integers, booleans, None) anything may stand, or None. Pytrees are nested
+    mappings, lists, tuples, namedtuples and dataclasses; leaves are arrays of numpy, torch, jax or the array API, or numbers.
+
+    arguments: an example (a sequence, or a mapping by name, of arguments in order: shapes, dtypes and scale are kept, and
+    other numbers are drawn around it where the primal is finite), or a Hypothesis strategy of such. A function that is meant
+    on a subset only (symmetric matrices) must map onto it itself: `(A + A.T) / 2`.
+    reference: the same function in jax.numpy, which brings jax.grad in, with rounding bounds of its own.
+    complex_convention: how complex cotangents and gradients are written: "jax" as ∂f/∂x − i ∂f/∂y, "torch" or "conjugate"
+    as ∂f/∂x + i ∂f/∂y; None recognises which. Functions need not be holomorphic. Cotangents are Gaussian, never all ones;
+    integer results get the cotangent None. At a kink any value between the one-sided derivatives is a convention.
+
+    Returns the report. Raises UsageError for the caller's own mistakes.
     """
     from gradcheck.campaign.functions import verify_pair
 
     _require_positive("max_examples", max_examples)
-    return verify_pair(primal, pullback, arguments, reference, max_examples, seed or 0)
+    return verify_pair(
+        primal,
+        pullback,
+        arguments,
+        reference,
+        max_examples,
+        seed or 0,
+        static=static,
+        complex_convention=complex_convention,
+    )
 
 
 def _target(target: Any, object_name: str | None) -> Any:

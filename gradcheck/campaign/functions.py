@@ -1,23 +1,43 @@
-"""Check a (primal, pullback) pair: any function of float arrays, in this process."""
+"""Check a (primal, pullback) pair: any function of pytrees of arrays, in this process."""
 
+import inspect
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from hypothesis import Phase, given, seed, settings
 
-from gradcheck.campaign.operations import verify_function
+from gradcheck.campaign.findings import failure_of, finding_of
 from gradcheck.campaign.session import report_of
-from gradcheck.campaign.verification import Options, quiet_settings
+from gradcheck.campaign.verification import Options, Outcome, quiet_settings
+from gradcheck.checks import Fault
+from gradcheck.checks.functions import Examined, examine_function
 from gradcheck.checks.operations import Trusted
-from gradcheck.errors import UsageError
+from gradcheck.errors import SubjectError, UsageError
 from gradcheck.networks import OperationCase
 from gradcheck.numerics import Array, Estimate
-from gradcheck.oracles.autodiff import function_vjp
-from gradcheck.report import Report, SubjectInfo
-from gradcheck.subjects import Layout, LocalSubject, SubjectConfiguration
-from gradcheck.subjects.pair import Pair
+from gradcheck.numerics.trees import leaves
+from gradcheck.oracles.functions import reference_vjp
+from gradcheck.report import Code, Finding, Power, Recognised, Report, SubjectInfo, Tally
+from gradcheck.subjects import SubjectConfiguration
+from gradcheck.subjects.arrays import differentiable
+from gradcheck.subjects.function import CONVENTIONS, MIXED, ROUNDOFF, Convention, FunctionAdapter, FunctionSubject
+from gradcheck.subjects.layout import Layout
+
+Parts = list[tuple[str, Any]]
+_NAMES = {None: None, "jax": "jax", "torch": "torch", "conjugate": "torch"}
+_WORDS = {
+    "jax": "jax: ∂f/∂x − i ∂f/∂y, so that grad of |z|² is 2·conj(z)",
+    "torch": "torch (the conjugate): ∂f/∂x + i ∂f/∂y, so that grad of |z|² is 2·z",
+}
+_MISSING = {
+    "result": "with its result conjugated the claim is right: a conj is missing (or one too many) on what it returns",
+    "cotangent": "with its cotangent conjugated the claim is right: a conj is missing (or one too many) on the cotangent",
+}
+_EFFECTS = 4
 
 
 def verify_pair(
@@ -27,43 +47,222 @@ def verify_pair(
     reference: Callable[..., Any] | None,
     max_examples: int,
     seed_: int,
+    *,
+    static: Mapping[str, Any] | None = None,
+    complex_convention: str | None = None,
 ) -> Report:
     """The report of a pair; see `gradcheck.check_vjp`."""
     started = time.monotonic()
-    examples = example_arguments(arguments, max_examples, seed_)
-    names = list(examples[0])
+    convention = _convention(complex_convention)
+    examples = example_arguments(arguments, max_examples, seed_, primal)
     name = getattr(primal, "__name__", "function")
-    pair = Pair(primal, pullback, names, name)
-    generator = np.random.default_rng([seed_, 3])
-
-    def draw(_: np.random.Generator, k: int) -> OperationCase:
-        values = examples[k % len(examples)]
-        if k >= len(examples):
-            values = {n: a + generator.standard_normal(a.shape) * _spread(a) for n, a in values.items()}
-        output = np.asarray(primal(*[a.copy() for a in values.values()]), dtype=float)
-        return OperationCase(f"vjp of {name}", values, generator.standard_normal(output.shape), {})
-
-    def trusted(case: OperationCase) -> Trusted | None:
-        if reference is None:
-            return None
-        value, gradient = function_vjp(lambda **a: reference(*a.values()), case.arguments, case.cotangent)
-        error = {
-            n: np.full(g.shape, 1e-12 * float(np.max(np.abs(g), initial=0.0)) + 1e-300) for n, g in gradient.items()
-        }
-        slack = np.full(value.shape, 1e-12 * float(np.max(np.abs(value), initial=0.0)))
-        return Trusted(value, slack, Estimate(gradient, error, "jax.grad"))
-
     options = Options(max_examples, seed_)
-    outcome = verify_function(LocalSubject(pair), Layout(), draw, trusted, options)
+    adapter = FunctionAdapter(primal, pullback, name, static or {}, CONVENTIONS[convention or "jax"])
+    campaign = _Campaign(adapter, examples, reference, options, convention)
+    try:
+        outcome = campaign.run()
+    except SubjectError as error:
+        outcome = Outcome((failure_of(error, None),), Tally(), ())
     info = SubjectInfo(f"<{name}>", None, "vjp", None)
-    return report_of(info, outcome, None, options, time.monotonic() - started, (SubjectConfiguration(), ()))
+    report = report_of(info, outcome, None, options, time.monotonic() - started, (SubjectConfiguration(), ()))
+    return replace(report, conventions=tuple(campaign.conventions()))
 
 
-def example_arguments(arguments: Any, count: int, seed_: int) -> list[dict[str, Array]]:
-    """Named float64 arrays: of the given example, or as many as are wanted from a strategy. Raises UsageError."""
+def _convention(said: str | None) -> str | None:
+    if said in _NAMES:
+        return _NAMES[said]
+    msg = f'complex_convention must be "jax", "torch" or "conjugate" (or None: recognise it); got {said!r}'
+    raise UsageError(msg)
+
+
+@dataclass(slots=True)
+class _Campaign:
+    """All cases of one function, until the first that breaks."""
+
+    adapter: FunctionAdapter
+    examples: Sequence[Parts]
+    reference: Callable[..., Any] | None
+    options: Options
+    stated: str | None
+    subject: FunctionSubject = field(init=False)
+    kinks: dict[str, float] = field(default_factory=dict)
+    power: dict[str, list[float]] = field(default_factory=dict)
+    silent: Counter[str] = field(default_factory=Counter)
+    cases: int = 0
+    components: int = 0
+    complex: bool = False
+
+    def __post_init__(self) -> None:
+        self.subject = FunctionSubject(self.adapter)
+
+    def run(self) -> Outcome:
+        """Draw, examine, keep the first that breaks."""
+        previous: OperationCase | None = None
+        for k, case in enumerate(self._cases()):
+            if k == 0:
+                self.complex = any(form.complex for form in self.adapter.form(case))
+                self.subject.wide = widens(self.subject, case)
+                if self.complex and self.stated is None:
+                    self._recognise(case)
+            other = (
+                (previous if previous is not None and _same_shapes(previous, case) else case) if k < _EFFECTS else None
+            )
+            try:
+                found = self._examined(case, other)
+            except SubjectError as error:
+                return Outcome((failure_of(error, case),), self._tally(), ())
+            if found.examination.fault is not None:
+                return Outcome((self._finding(found, case),), self._tally(), ())
+            self._note(found)
+            previous = case
+        return Outcome((), self._tally(), tuple(self._powers()))
+
+    def conventions(self) -> Iterator[Recognised]:
+        """The complex convention, and what is claimed at kinks that were met."""
+        if self.complex:
+            how = "recognised" if self.stated is None else "configured"
+            yield Recognised("complex convention", _WORDS.get(self.adapter.convention.name, ""), how)  # type: ignore[arg-type]
+        for name, share in self.kinks.items():
+            side = {0.0: "the left derivative", 1.0: "the right derivative"}.get(
+                round(share, 6), f"{share:.3g} of the way from the left to the right derivative"
+            )
+            yield Recognised(f"at a kink of {name}", side, "recognised")
+
+    def _cases(self) -> Iterator[OperationCase]:
+        generator = np.random.default_rng([self.options.seed, 3])
+        first: list[OperationCase] = []
+        for k in range(self.options.max_examples):
+            if k < len(self.examples):
+                case = self.adapter.case(self.examples[k], generator.standard_normal)
+                first.append(case)
+            else:
+                case = self._perturbed(first[k % len(first)], generator)
+            yield case
+
+    def _perturbed(self, case: OperationCase, generator: np.random.Generator) -> OperationCase:
+        """Other numbers in the same shapes: as far away as the primal is still finite there."""
+        form, results = self.adapter.form(case)
+        cotangent = results.ravel(results.rounded(results.unravel(generator.standard_normal(case.cotangent.shape))))
+        moves = {n: generator.standard_normal(a.shape) * _spread(a) for n, a in case.arguments.items()}
+        for size in (1.0, 0.1, 0.01, 0.001):
+            values = form.rounded({n: a + size * moves[n] for n, a in case.arguments.items()})
+            there = replace(case, arguments=values, cotangent=cotangent)
+            if self._finite(there):
+                return there
+        return replace(case, cotangent=cotangent)
+
+    def _finite(self, case: OperationCase) -> bool:
+        try:
+            return bool(np.all(np.isfinite(self.subject.forward([case], Layout())[0])))
+        except SubjectError:
+            return False
+
+    def _examined(self, case: OperationCase, other: OperationCase | None = None) -> Examined:
+        differenced = "float64" if self.subject.wide else case.dtype
+        return examine_function(self.subject, case, self._trusted(case), other=other, differenced=differenced)
+
+    def _trusted(self, case: OperationCase) -> Trusted | None:
+        if self.reference is None:
+            return None
+        form, results = self.adapter.form(case)
+        value, value_error, gradient, error = reference_vjp(
+            self.reference, form, results, case.arguments, case.cotangent, self.adapter.static
+        )
+        scale = ROUNDOFF[case.dtype] / ROUNDOFF["float64"]
+        slack = 4 * scale * value_error + 8 * ROUNDOFF[case.dtype] * float(np.max(np.abs(value), initial=0.0))
+        return Trusted(value, slack, Estimate(gradient, {n: scale * e for n, e in error.items()}, "jax.grad"))
+
+    def _recognise(self, case: OperationCase) -> None:
+        """The convention under which the claim is right here; the one it has now where none is."""
+        for convention in CONVENTIONS.values():
+            if self._right_under(convention, case):
+                self.adapter.convention = convention
+                return
+
+    def _right_under(self, convention: Convention, case: OperationCase) -> bool:
+        before, self.adapter.convention = self.adapter.convention, convention
+        try:
+            return self._examined(case).examination.fault is None
+        except SubjectError:
+            return False
+        finally:
+            self.adapter.convention = before
+
+    def _finding(self, found: Examined, case: OperationCase) -> Finding:
+        finding = finding_of(found.examination, case)
+        if not self.complex or found.examination.fault not in (Fault.BACKWARD, Fault.FORWARD, Fault.COST_CODE):
+            return finding
+        mine = self.adapter.convention.name
+        for other in CONVENTIONS.values():
+            if self.stated is not None and other.name != mine and self._right_under(other, case):
+                detail = f"the claim follows the convention of {_WORDS[other.name]}; stated is that of {_WORDS[mine]}"
+                return replace(finding, code=Code.GC306, detail=detail, discrepancies=finding.discrepancies)
+        mixed = next((_MISSING[m.name] for m in MIXED if self._right_under(m, case)), "")
+        return replace(finding, detail=f"{finding.detail}; {mixed}") if mixed else finding
+
+    def _note(self, found: Examined) -> None:
+        self.kinks.update(found.kinks)
+        examination = found.examination
+        if examination.silent:
+            self.silent[examination.silent] += 1
+            return
+        self.cases += 1
+        self.components += examination.components
+        for n, p in examination.power.items():
+            self.power.setdefault(n, []).append(p)
+
+    def _tally(self) -> Tally:
+        return Tally(self.cases, self.components, self.silent.total(), dict(self.silent))
+
+    def _powers(self) -> Iterator[Power]:
+        for name, values in sorted(self.power.items()):
+            finite = [p for p in values if np.isfinite(p)]
+            if finite:
+                yield Power(name, float(np.median(finite)), 1.0, len(finite))
+
+
+def _same_shapes(a: OperationCase, b: OperationCase) -> bool:
+    shapes = [{n: v.shape for n, v in c.arguments.items()} for c in (a, b)]
+    return shapes[0] == shapes[1] and a.cotangent.shape == b.cotangent.shape
+
+
+def widens(subject: FunctionSubject, case: OperationCase) -> bool:
+    """Whether a primal of narrow floats also runs in float64, with the same value to its own precision."""
+    if case.dtype == "float64":
+        return False
+    subject.wide = False
+    narrow = subject.forward([case], Layout())[0]
+    subject.wide = True
+    try:
+        wide = subject.forward([case], Layout())[0]
+    except SubjectError:
+        return False
+    finally:
+        subject.wide = False
+    near = float(np.max(np.abs(narrow - wide), initial=0.0)) <= 1e3 * ROUNDOFF[case.dtype] * max(1.0, _largest(wide))
+    held = np.array_equal(wide, np.asarray(wide, dtype=np.float32))  # a cast inside: no precision is won
+    return near and not held
+
+
+def _largest(a: Array) -> float:
+    return float(np.max(np.abs(a), initial=0.0))
+
+
+def example_arguments(
+    arguments: Any, count: int, seed_: int, primal: Callable[..., Any] | None = None
+) -> list[Parts]:  # fmt: skip
+    """The arguments by name: of the given example, or as many as are wanted from a strategy, smallest first.
+
+    Raises UsageError.
+    """
     if hasattr(arguments, "example") and hasattr(arguments, "map"):
-        return [_named(a) for a in _drawn(arguments, count, seed_)]
-    return [_named(arguments)]
+        drawn = [_named(a, primal) for a in _drawn(arguments, count, seed_)]
+        return sorted(drawn, key=_components)
+    return [_named(arguments, primal)]
+
+
+def _components(parts: Parts) -> int:
+    return sum(int(np.size(v)) for root, tree in parts for _, v in leaves(tree, root) if differentiable(v))
 
 
 def _drawn(strategy: Any, count: int, seed_: int) -> list[Any]:
@@ -79,25 +278,35 @@ def _drawn(strategy: Any, count: int, seed_: int) -> list[Any]:
     return found
 
 
-def _named(arguments: Any) -> dict[str, Array]:
+def _named(arguments: Any, primal: Callable[..., Any] | None = None) -> Parts:
     if isinstance(arguments, Mapping):
-        pairs = list(arguments.items())
-    elif isinstance(arguments, Sequence) and not isinstance(arguments, str):
-        pairs = [(f"argument {k}", a) for k, a in enumerate(arguments)]
+        parts = [(str(n), tree) for n, tree in arguments.items()]
+    elif isinstance(arguments, (list, tuple)):
+        parts = list(zip(_names(primal, len(arguments)), arguments, strict=True))
     else:
-        pairs = [("argument 0", arguments)]
-    named = {}
-    for name, value in pairs:
-        array = np.asarray(value)
-        if array.dtype.kind not in "fiu":
-            msg = f"{name} must be an array of real numbers; got {type(value).__name__}: {value!r:.60}"
-            raise UsageError(msg)
-        named[str(name)] = array.astype(np.float64)
-    if not named:
+        parts = [(_names(primal, 1)[0], arguments)]
+    if not parts:
         msg = "arguments is empty: give at least one example array"
         raise UsageError(msg)
-    return named
+    if not any(differentiable(v) for root, tree in parts for _, v in leaves(tree, root)):
+        shown = ", ".join(f"{n}: {type(t).__name__} {t!r:.40}" for n, t in parts)
+        msg = f"arguments holds no array (or number) of floating-point numbers to differentiate by; got {shown}"
+        raise UsageError(msg)
+    return parts
+
+
+def _names(primal: Callable[..., Any] | None, count: int) -> list[str]:
+    """The primal's own names of its positional parameters, else ``argument 0`` …"""
+    try:
+        parameters = inspect.signature(primal).parameters.values() if primal else []
+    except (TypeError, ValueError):
+        parameters = []
+    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return positional[:count] if len(positional) >= count else [f"argument {k}" for k in range(count)]
 
 
 def _spread(a: Array) -> float:
     return 0.5 * float(np.sqrt(np.mean(a**2))) if a.size and np.any(a) else 0.5
+
+
+__all__: Sequence[str] = ["example_arguments", "verify_pair", "widens"]

@@ -26,6 +26,7 @@ class Code(Enum):
     GC303 = "the gradient is a constant multiple of the gradient of the subject's own cost"
     GC304 = "the regularisation in the gradient is not that of the cost"
     GC305 = "forward pass, cost and gradient disagree with one another"
+    GC306 = "the gradient follows another complex convention than the one stated"
     GC401 = "the output error is wrong (BP1)"
     GC402 = "the recursion to the layer below is wrong (BP2)"
     GC403 = "the bias gradient is wrong (BP3)"

@@ -281,16 +281,15 @@ def test_a_vocabulary_from_names_functions_and_objects():
 
 @pytest.mark.parametrize(
     ("arguments", "names"),
-    [(np.ones(2), ["argument 0"]), ([np.ones(2), 3], ["argument 0", "argument 1"]), ({"p": [1, 2]}, ["p"])],
+    [(np.ones(2), ["argument 0"]), ([np.ones(2), 3], ["argument 0", "argument 1"]), ({"p": [1.0, 2.0]}, ["p"])],
 )
-def test_example_arguments_are_named_float64_arrays(arguments, names):
+def test_example_arguments_are_named(arguments, names):
     """One array, a sequence, or a mapping."""
     (example,) = example_arguments(arguments, 5, 0)
-    assert list(example) == names
-    assert all(a.dtype == np.float64 for a in example.values())
+    assert [n for n, _ in example] == names
 
 
 def test_example_arguments_must_be_numbers():
     """The message names the argument."""
-    with pytest.raises(UsageError, match="a must be an array of real numbers; got str: 'x'"):
+    with pytest.raises(UsageError, match=r"no array .*; got a: str 'x'"):
         example_arguments({"a": "x"}, 1, 0)
