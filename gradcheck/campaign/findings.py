@@ -1,13 +1,16 @@
 """From an examination or a failure of the subject to a finding: code, words, places and the case to replay."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from gradcheck.checks import Examination, Fault
 from gradcheck.checks.comparison import Discrepancy
 from gradcheck.checks.localisation import Place as Located
 from gradcheck.errors import SubjectError
-from gradcheck.networks import Point, digest
-from gradcheck.report import Code, Difference, Finding, Place, Verdict
+from gradcheck.faults.catalogue import CATALOGUE
+from gradcheck.faults.diagnosis import Diagnosis, Mistake
+from gradcheck.networks import Case, Point, digest
+from gradcheck.report import Code, Difference, Explanation, Finding, Place, Verdict
 
 CODES: Mapping[Fault, Code] = {
     Fault.MISSING: Code.GC101,
@@ -70,6 +73,52 @@ def finding_of(examination: Examination, point: Point, places: Sequence[Located]
         discrepancies=tuple(_difference(d) for d in examination.discrepancies),
         counterexample={"digest": digest(point), **point.to_json()},
     )
+
+
+def diagnosed_findings(examination: Examination, case: Case, diagnosis: Diagnosis) -> list[Finding]:
+    """One finding for each place where there are mistakes; one for what has no name."""
+    if not diagnosis.mistakes:
+        return [_unknown(examination, case, diagnosis)]
+    groups: dict[tuple[Located, ...], list[Mistake]] = {}
+    for mistake in diagnosis.mistakes:
+        groups.setdefault(mistake.places, []).append(mistake)
+    return [
+        _explained(finding_of(examination, case, places or diagnosis.places), mistakes, diagnosis.evidence, case)
+        for places, mistakes in groups.items()
+    ]
+
+
+def _explained(finding: Finding, mistakes: Sequence[Mistake], evidence: tuple[str, ...], case: Case) -> Finding:
+    depth = case.architecture.depth
+    explanations = tuple(
+        Explanation(e.fault, e.title, e.layer, e.equation, at_layer(e.hint, m.places[0].layer, depth), k)
+        for k, m in enumerate(mistakes, start=1)
+        for e in m.explanations
+    )
+    activation = any(CATALOGUE[e.fault].activation for e in explanations)
+    return replace(
+        finding, code=Code.GC501 if activation else finding.code, explanations=explanations, evidence=evidence
+    )
+
+
+def _unknown(examination: Examination, case: Case, diagnosis: Diagnosis) -> Finding:
+    finding = finding_of(examination, case, diagnosis.places)
+    said = f"it is none of the {len(CATALOGUE)} mistakes of the catalogue, alone or in pairs"
+    detail = finding.detail.replace("the mistake is in", "an unknown mistake in", 1)
+    return replace(finding, detail=detail, evidence=(*diagnosis.evidence, said))
+
+
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def at_layer(hint: str, layer: int | None, depth: int) -> str:
+    """The hint with its superscripts l − 1, l, l + 1 and L as numbers: ``δˡ = (Wˡ⁺¹ᵀ δˡ⁺¹)`` becomes ``δ² = (W³ᵀ δ³)``."""
+    if layer is None:
+        return hint
+    numbers = {"ˡ⁺¹": layer + 1, "ˡ⁻¹": layer - 1, "ᴸ⁻¹": depth - 1, "ˡ": layer, "ᴸ": depth}
+    for sign, number in numbers.items():
+        hint = hint.replace(sign, str(number).translate(_SUPERSCRIPTS))
+    return hint
 
 
 def failure_of(

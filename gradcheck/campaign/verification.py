@@ -15,9 +15,10 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity, find, given, seed, settings
 from hypothesis.errors import NoSuchExample
 
+from gradcheck.campaign.diagnosing import Inquiry, explained
 from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
 from gradcheck.checks import Examination, Fault, Recognition, examine
-from gradcheck.checks.localisation import Place, locate
+from gradcheck.checks.localisation import Place
 from gradcheck.errors import SubjectError
 from gradcheck.networks import Case
 from gradcheck.numerics import Arrays
@@ -99,7 +100,7 @@ class _Campaign:
             return self._outcome([failure_of(error, self.previous)])
         findings: list[Finding] = []
         if self.record.structural:
-            findings.append(self._minimal_finding(*self.record.structural[0]))
+            findings += self._minimal_findings(*self.record.structural[0])
         if self.broken is None and not self.record.raised and self.recognition.trusted:
             self._numerics()
         if self.broken is None:
@@ -108,7 +109,7 @@ class _Campaign:
         if self.broken is None and unstable is not None:
             findings.append(finding_of(*unstable))
         if self.broken is not None:
-            findings.append(self._minimal_finding(*self.broken))
+            findings += self._minimal_findings(*self.broken)
         elif self.record.raised and not findings:
             findings.append(self._raised_finding())
         elif not self.record.cases and not findings:
@@ -230,17 +231,34 @@ class _Campaign:
 
     # -- shrinking ------------------------------------------------------------------------------------------------
 
-    def _minimal_finding(self, examination: Examination, case: Case) -> Finding:
-        small, smallest = self._shrink(examination, case)
-        places: Sequence[Place] = ()
-        if small.fault is Fault.BACKWARD and self.recognition.trusted:
-            places = locate(smallest, self._claims)
-        if small.fault is Fault.BACKWARD:
-            full = self._try(smallest, differences=True)
-            small = full if full is not None and full.fault is not None else small
-        return finding_of(small, smallest, places, self._crashes())
+    def _minimal_findings(self, examination: Examination, case: Case) -> list[Finding]:
+        """The finding of the smallest case; a wrong gradient is diagnosed, and may turn out to be several findings."""
+        small, smallest = self._in_full(*self._shrink(examination, case))
+        if small.fault is not Fault.BACKWARD or not self.recognition.trusted:
+            return [finding_of(small, smallest, (), self._crashes())]
+        compared = self.subject.offer.declares_cost
+        inquiry = Inquiry(
+            self._claims, self.recognition.repertoire, self.options.seed, self._shrink_to, compared, self._crashes()
+        )
+        return explained(small, smallest, inquiry)
 
-    def _shrink(self, examination: Examination, case: Case) -> tuple[Examination, Case]:
+    def _in_full(self, small: Examination, smallest: Case) -> tuple[Examination, Case]:
+        """The examination of a wrong gradient with differences, which shrinking leaves out."""
+        full = self._try(smallest, differences=True) if small.fault is Fault.BACKWARD else None
+        return (small if full is None or full.fault is None else full), smallest
+
+    def _shrink_to(
+        self, examination: Examination, case: Case, condition: Callable[[Case], bool]
+    ) -> tuple[Examination, Case] | None:
+        """The smallest case that breaks in the same way and meets a condition, where there is one at all."""
+        found = self._try(case, differences=False)
+        if found is None or found.fault is not examination.fault:
+            return None
+        return self._in_full(*self._shrink(found, case, condition))
+
+    def _shrink(
+        self, examination: Examination, case: Case, condition: Callable[[Case], bool] = lambda _: True
+    ) -> tuple[Examination, Case]:
         """The smallest case that breaks the same rung in the same way; the given one where none is found in time."""
         best = examination, case
         deadline = time.monotonic() + _SHRINK_SECONDS
@@ -253,6 +271,8 @@ class _Campaign:
             other = candidate if examination.rung == "effects" else None
             found = self._try(candidate, other=other, differences=differences)
             if found is None or found.fault is not examination.fault or found.rung != examination.rung:
+                return False
+            if not condition(candidate):
                 return False
             best = found, candidate
             return True

@@ -241,15 +241,26 @@ class _Diagnoser:
         everywhere = self._stands_everywhere(way)
         mistakes = tuple(_mistake(m, self.case, everywhere=everywhere) for m in way)
         places = tuple(sorted({p for m in mistakes for p in m.places}, key=lambda p: (-(p.layer or 0), p.equation)))
-        return self._diagnosis(places, mistakes, (self._proof(mistakes),))
+        return self._diagnosis(places, mistakes, (self._proof(mistakes, way),))
 
-    def _proof(self, mistakes: Sequence[Mistake]) -> str:
-        titles = " and ".join(m.explanations[0].title for m in mistakes)
+    def _proof(self, mistakes: Sequence[Mistake], way: tuple[Candidates, ...]) -> str:
+        largest, bound = self._farthest(way)
         count = sum(k.informative for k in self.knowns)
+        titles = " and ".join(when(m) for m in mistakes)
         return (
-            f"the gradient equals, to within rounding, the one you get when {titles}: "
-            f"on all {len(self.knowns)} cases tried, {count} of which show the mistake"
+            f"your gradient equals, to the last bits (max difference {largest:.0e}, bound {bound:.0e}, "
+            f"on {len(self.knowns)} cases, {count} of which show the mistake), the one you get {titles}"
         )
+
+    def _farthest(self, way: tuple[Candidates, ...]) -> tuple[float, float]:
+        """The largest difference of claim and synthesised gradient, with the bound of that component's tensor."""
+        pairs = [(0.0, 0.0)]
+        for known in self.knowns:
+            gradient = synthesise(known.case, _plantings(way, known.case))
+            for name, value in gradient.items() if gradient is not None else ():
+                claim = known.claim.get(name, value)
+                pairs.append((float(np.max(np.abs(value - claim), initial=0.0)), known.tolerance(name, value)))
+        return max(pairs)
 
     def _unknown(self) -> Diagnosis:
         places = self._places()
@@ -288,6 +299,13 @@ class _Diagnoser:
                 "the subject gave no gradient that could be read, at the counterexample and at most cases around it",
             )
         return (f"at {len(self.knowns)} cases the gradients of weights and biases are right",)
+
+
+def when(mistake: Mistake) -> str:
+    """``when σ′(z) is left out in the recursion, in layer 2``: the layer where it stands in one only."""
+    first = mistake.explanations[0]
+    title = first.title.replace("in ", "when, in ", 1) if first.title.startswith("in ") else f"when {first.title}"
+    return title if first.layer is None else f"{title}, in layer {first.layer}"
 
 
 def _candidates(planting: Planting, case: Case) -> Candidates:

@@ -17,6 +17,7 @@ def _finding(finding: Finding) -> str:
     layers = sorted({p.layer for p in finding.places if p.layer is not None})
     where = f" layer{'s' if len(layers) > 1 else ''} {', '.join(map(str, layers))}:" if layers else ""
     worst = wording.worst_first(finding.discrepancies)[:1]
-    because = wording.sentence(worst[0]) if worst else finding.detail.strip()
+    named = " ".join(f"{label} {text}" for label, text in wording.explanations(finding))
+    because = named or (wording.sentence(worst[0]) if worst else finding.detail.strip())
     text = f"{finding.code.name}{where} {wording.title(finding)}{f'; {because}' if because else ''}"
     return wording.one_line(text, WIDTH)

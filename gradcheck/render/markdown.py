@@ -69,15 +69,26 @@ def _finding(finding: Finding) -> Iterator[str]:
         yield f"**Where**: {escape(wording.places(finding))}"
     if detail := wording.abridged(finding.detail).strip():
         yield block(detail) if "\n" in detail else escape(detail)
+    yield from _diagnosis(finding)
     if finding.discrepancies:
         yield _discrepancies(finding)
         yield from filter(None, (wording.more(finding.discrepancies),))
-    if finding.explanations:
-        yield "\n".join(f"- **Explained by** {escape(wording.explanation(e))}" for e in finding.explanations)
     if finding.counterexample is not None:
         yield from _counterexample(finding)
     if finding.replay:
         yield block(wording.one_line(finding.replay), "sh")
+    if finding.script:
+        yield "Without gradcheck:"
+        yield block(f"python {wording.one_line(finding.script)}", "sh")
+
+
+def _diagnosis(finding: Finding) -> Iterator[str]:
+    rows = [f"- **{label.capitalize()}** {escape(text)}" for label, text in wording.explanations(finding)]
+    rows += [f"- {escape(sentence)}" for sentence in finding.evidence]
+    rows += [f"- **Suggested edit**: {escape(hint)}" for hint in wording.hints(finding)]
+    rows += [f"- **Line**: {escape(wording.line(found))}" for found in finding.lines]
+    if rows:
+        yield "\n".join(rows)
 
 
 def _discrepancies(finding: Finding) -> str:

@@ -78,13 +78,28 @@ def _finding(console: Console, finding: Finding) -> None:
     _labelled(console, "where", wording.places(finding), style="cyan")
     if finding.detail.strip():
         console.print(_indented(Text(wording.abridged(finding.detail))))
+    _diagnosis(console, finding)
     _discrepancies(console, finding)
-    for e in finding.explanations:
-        _labelled(console, "explained by", wording.explanation(e))
     _counterexample(console, finding)
     if finding.replay:
         line = Text("replay".ljust(_LABEL), style="dim").append(wording.one_line(finding.replay), style="not dim")
         console.print(Text(" " * _INDENT).append_text(line), soft_wrap=True)
+    if finding.script:
+        line = Text("no gradcheck".ljust(_LABEL), style="dim").append(
+            f"python {wording.one_line(finding.script)}", style="not dim"
+        )
+        console.print(Text(" " * _INDENT).append_text(line), soft_wrap=True)
+
+
+def _diagnosis(console: Console, finding: Finding) -> None:
+    for label, text in wording.explanations(finding):
+        _labelled(console, label, text, style="bold")
+    for k, sentence in enumerate(finding.evidence):
+        _labelled(console, "evidence" if k == 0 else " ", wording.one_line(sentence))
+    for hint in wording.hints(finding):
+        _labelled(console, "suggested edit", hint, style="green")
+    for found in finding.lines:
+        _labelled(console, "line", wording.line(found))
 
 
 def _discrepancies(console: Console, finding: Finding) -> None:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from math import inf
 
-from gradcheck.report import Difference, Explanation, Finding, Place, Report, Tally
+from gradcheck.report import Difference, Explanation, Finding, Line, Place, Report, Tally
 
 EQUATIONS = {"BP1": "output error", "BP2": "recursion", "BP3": "bias gradient", "BP4": "weight gradient"}
 ROWS = 6
@@ -85,6 +85,28 @@ def explanation(e: Explanation) -> str:
     return one_line(f"{e.fault}: {e.title}{layer}")
 
 
+def explanations(finding: Finding) -> list[tuple[str, str]]:
+    """(label, text) of each: ``explained by``, ``or by`` for an alternative, ``and by`` for what holds besides."""
+    labelled: list[tuple[str, str]] = []
+    before: int | None = None
+    for e in finding.explanations:
+        label = "explained by" if before is None else "or by" if e.mistake == before else "and by"
+        labelled.append((label, explanation(e)))
+        before = e.mistake
+    return labelled
+
+
+def hints(finding: Finding) -> list[str]:
+    """The suggested edits, each once."""
+    return list(dict.fromkeys(one_line(e.hint) for e in finding.explanations if e.hint))
+
+
+def line(found: Line) -> str:
+    """``student.py:12: delta = …`` and why it is this one; an unsure one says so."""
+    sure = "" if found.sure else "perhaps "
+    return one_line(f"{sure}{found.path}:{found.number}: {found.text}  ({found.reason})")
+
+
 def worst_first(discrepancies: Iterable[Difference]) -> list[Difference]:
     """Sorted by how many bounds claimed and expected are apart; what is not finite comes first."""
     return sorted(discrepancies, key=_severity, reverse=True)
@@ -142,10 +164,14 @@ def lines(finding: Finding) -> list[str]:
         places(finding),
         abridged(finding.detail) if finding.detail.strip() else "",
         *(sentence(d) for d in worst),
-        *(f"explained by {explanation(e)}" for e in finding.explanations),
+        *(f"{label} {text}" for label, text in explanations(finding)),
+        *(one_line(e) for e in finding.evidence),
+        *(f"suggested edit: {hint}" for hint in hints(finding)),
+        *(f"line: {line(found)}" for found in finding.lines),
+        f"without gradcheck: python {one_line(finding.script)}" if finding.script else "",
         f"replay: {one_line(finding.replay)}" if finding.replay else "",
     ]
-    return [line for line in candidates if line]
+    return [text for text in candidates if text]
 
 
 def longest_run(text: str, character: str) -> int:

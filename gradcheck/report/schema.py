@@ -16,6 +16,7 @@ from gradcheck.report.types import (
     Difference,
     Explanation,
     Finding,
+    Line,
     Place,
     Power,
     Recognised,
@@ -94,6 +95,15 @@ def _difference(data: Mapping[str, Any]) -> Difference:
     return Difference(data["parameter"], index, claimed, expected, bound, data["oracle"])
 
 
+def _explanation(data: Mapping[str, Any]) -> Explanation:
+    more = (data.get("equation", ""), data.get("hint", ""), int(data.get("mistake", 1)))
+    return Explanation(data["fault"], data["title"], data["layer"], *more)
+
+
+def _line(data: Mapping[str, Any]) -> Line:
+    return Line(data["path"], int(data["number"]), data["text"], bool(data["sure"]), data["reason"])
+
+
 def _finding(data: Mapping[str, Any]) -> Finding:
     code = _code(data["code"])
     return Finding(
@@ -102,9 +112,12 @@ def _finding(data: Mapping[str, Any]) -> Finding:
         rung=data["rung"],
         detail=data.get("detail", ""),
         places=tuple(Place(p["equation"], p["layer"]) for p in data["places"]),
-        explanations=tuple(Explanation(e["fault"], e["title"], e["layer"]) for e in data["explanations"]),
+        explanations=tuple(_explanation(e) for e in data["explanations"]),
+        evidence=tuple(data.get("evidence", ())),
+        lines=tuple(_line(line) for line in data.get("lines", ())),
         discrepancies=tuple(_difference(d) for d in data["discrepancies"]),
         counterexample=data["counterexample"],
         replay=data["replay"],
+        script=data.get("script"),
         title=None if data["title"] == code.title else data["title"],
     )

@@ -28,11 +28,29 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A named fault that reproduces the claim: its name in the catalogue, what it means, and its layer."""
+    """A named fault that reproduces the claim: its name in the catalogue, what it means, and its layer.
+
+    layer: None where it stands in every layer that it can stand in. hint: the suggested edit. mistake: explanations with
+    the same number are alternatives, those with different numbers hold together.
+    """
 
     fault: str
     title: str
     layer: int | None = None
+    equation: str = ""
+    hint: str = ""
+    mistake: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the subject's file that most likely computes what is wrong; sure: nothing else fits the evidence."""
+
+    path: str
+    number: int
+    text: str
+    sure: bool
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +70,9 @@ class Finding:
     """The reportable unit.
 
     rung: structure, effects, primal, triangle, components, evidence or isolation.
-    detail: one paragraph in words. counterexample: a whole case in JSON form, enough to replay. replay: the command.
+    detail: one paragraph in words. explanations: the faults that reproduce the claim. evidence: what was measured, in
+    sentences. lines: where in the source. counterexample: a whole case in JSON form, enough to replay. replay: the command.
+    script: the file that shows it without gradcheck.
     """
 
     code: Code
@@ -61,9 +81,12 @@ class Finding:
     detail: str
     places: tuple[Place, ...] = ()
     explanations: tuple[Explanation, ...] = ()
+    evidence: tuple[str, ...] = ()
+    lines: tuple[Line, ...] = ()
     discrepancies: tuple[Difference, ...] = ()
     counterexample: Mapping[str, Any] | None = None
     replay: str | None = None
+    script: str | None = None
     title: str | None = None
 
 
@@ -150,9 +173,12 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
             "detail": finding.detail,
             "places": [asdict(p) for p in finding.places],
             "explanations": [asdict(e) for e in finding.explanations],
+            "evidence": finding.evidence,
+            "lines": [asdict(line) for line in finding.lines],
             "discrepancies": [asdict(d) for d in finding.discrepancies],
             "counterexample": finding.counterexample,
             "replay": finding.replay,
+            "script": finding.script,
         }
     )
     return data

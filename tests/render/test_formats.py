@@ -135,10 +135,10 @@ def test_colours_only_when_asked(samples, monkeypatch):
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 200])
 def test_the_terminal_keeps_to_its_width(samples, width):
-    """Nothing but verdict and replay command, which are for copying, is wider than the terminal (40 at least)."""
+    """Nothing but verdict and commands, which are for copying, is wider than the terminal (40 at least)."""
     lines = terminal.render(samples.failing(), width=width).splitlines()
     wide = [line for line in lines if len(line) > max(width, 40)]
-    assert all("replay" in line for line in wide)
+    assert all("replay" in line or "python" in line for line in wide)
 
 
 def test_the_replay_command_is_never_broken(samples):

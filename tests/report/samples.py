@@ -9,6 +9,7 @@ from gradcheck.report import (
     Difference,
     Explanation,
     Finding,
+    Line,
     Place,
     Power,
     Recognised,
@@ -50,7 +51,13 @@ FINDING = Finding(
     rung="components",
     detail="The error of layer 1 is what one gets without the derivative of the activation.",
     places=(Place("BP2", 1),),
-    explanations=(Explanation("missing_derivative", "σ′ is left out of the recursion", 1),),
+    explanations=(
+        Explanation("missing_derivative", "σ′ is left out of the recursion", 1, "BP2", "multiply by σ′(z¹)"),
+        Explanation("ones_for_prime", "1 stands for σ′", None, "BP2", "multiply by σ′(z¹)"),
+        Explanation("twice", "everything is twice as large", None, "BP1", "leave out the 2", 2),
+    ),
+    evidence=("your gradient equals the one you get when σ′ is left out", "wrong on 4 of 5 cases"),
+    lines=(Line("student.py", 12, "delta = W.T @ delta", False, "it assigns to delta"),),
     discrepancies=(
         Difference("W1", (0, 0), 0.125, 0.0625, 1e-12, "finite difference"),
         Difference("W1", (1, 0), 0.5, 0.1, 1e-12, "jax"),
@@ -58,6 +65,7 @@ FINDING = Finding(
     ),
     counterexample=CASE,
     replay="gradcheck replay reports/student-0123456789ab.json",
+    script="reports/student-0123456789ab.py",
 )
 
 HOSTILE_TEXT = "[red]x[/red] `a`` | b\n::error file=x::pwned\r%0A <script> \x1b[2J\x00\x07\ud800 \u202e end"
@@ -100,10 +108,13 @@ def hostile() -> Report:
         FINDING,
         detail=t,
         places=(Place(t, None),),
-        explanations=(Explanation(t, t),),
+        explanations=(Explanation(t, t, None, t, t),),
+        evidence=(t,),
+        lines=(Line(t, 1, t, True, t),),
         discrepancies=(Difference(t, (0,), nan, inf, -inf, t),),
         counterexample={"kind": "network", "parameters": {t: [nan, t]}, "architecture": t},
         replay=t,
+        script=t,
         title=t,
     )
     return replace(

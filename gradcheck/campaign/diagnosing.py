@@ -1,0 +1,230 @@
+"""From a wrong gradient to findings that say what is wrong: one finding a mistake, each on its own smallest network.
+
+The smallest counterexample is diagnosed first. Then deeper networks are asked: which of the explanations hold there too, and
+is there a gradient that they do not explain? The smallest network with such a gradient is the next finding. Every question
+costs a call of the subject, so that there is a limit of time; what the subject does wrong while it is asked (a crash, a time
+limit) ends the diagnosis, and the finding says so.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+
+import numpy as np
+
+from gradcheck.campaign.findings import diagnosed_findings, finding_of
+from gradcheck.checks import Examination
+from gradcheck.checks.localisation import locate
+from gradcheck.errors import SubjectError
+from gradcheck.faults.catalogue import CATALOGUE
+from gradcheck.faults.diagnosis import Diagnosis, Mistake, diagnose, when
+from gradcheck.faults.fault import Fault, Planting
+from gradcheck.faults.matching import Known, know, synthesise
+from gradcheck.faults.places import places_of
+from gradcheck.faults.sampling import draw_case
+from gradcheck.networks import Case
+from gradcheck.networks.repertoire import Repertoire
+from gradcheck.numerics import Arrays
+from gradcheck.report import Finding
+
+SECONDS = 6.0
+"""A diagnosis that takes longer is given up: what is known by then is reported."""
+MOST = 3
+"""Findings of one subject at most."""
+_DEEP = 6
+_DEPTH = 3
+
+Claims = Callable[[Case], Arrays | None]
+Condition = Callable[[Case], bool]
+Shrink = Callable[[Examination, Case, Condition], tuple[Examination, Case] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What a diagnosis may use.
+
+    claims: asks the subject; may raise SubjectError. shrink: the smallest case that breaks in the same way and meets a
+    condition, with its examination. costs_compared: whether the subject's own cost was compared. besides: the end of the
+    detail of the first finding.
+    """
+
+    claims: Claims
+    repertoire: Repertoire
+    seed: int
+    shrink: Shrink
+    costs_compared: bool = True
+    besides: str = ""
+
+
+class _Enough(Exception):
+    """Ends a diagnosis early; its text says why."""
+
+
+@dataclass(slots=True)
+class _Asker:
+    """Asks the subject within the limit of time; exceptions of its code are no answer, what kills its process is the end."""
+
+    claims: Claims
+    deadline: float = field(default_factory=lambda: time.monotonic() + SECONDS)
+
+    def __call__(self, case: Case) -> Arrays | None:
+        if time.monotonic() > self.deadline:
+            raise _Enough(f"the diagnosis was given up after {SECONDS:g} s")
+        try:
+            return self.claims(case)
+        except SubjectError as error:
+            raise _Enough(f"the diagnosis was cut short: {error.message.splitlines()[0]}") from None
+
+
+def explained(examination: Examination, case: Case, inquiry: Inquiry) -> list[Finding]:
+    """The findings of a wrong gradient whose smallest case is given."""
+    found: list[Finding] = []
+    known: list[Mistake] = []
+    ask = _Asker(inquiry.claims)
+    try:
+        while len(found) < MOST:
+            diagnosis = _diagnosis(examination, case, inquiry, ask)
+            diagnosis, telling = _deeper(diagnosis, known, case, inquiry, ask)
+            new = [m for m in diagnosis.mistakes if not _is_known(m, known)]
+            found += diagnosed_findings(examination, case, replace(diagnosis, mistakes=tuple(new)))
+            known += new
+            following = None if telling is None else _next(examination, telling, known, inquiry, ask)
+            if following is None:
+                break
+            examination, case = following
+    except _Enough as enough:
+        found = found or [_unexplained(examination, case, inquiry, str(enough))]
+    first, *rest = found
+    return [replace(first, detail=first.detail + inquiry.besides), *rest]
+
+
+def _unexplained(examination: Examination, case: Case, inquiry: Inquiry, why: str) -> Finding:
+    """The place alone, where the subject still answers."""
+
+    def claims(asked: Case) -> Arrays | None:
+        try:
+            return inquiry.claims(asked)
+        except Exception as error:  # a dead child is no defect of ours here: the finding stands without a place
+            raise _Enough(str(error)) from error
+
+    try:
+        places = locate(case, claims)
+    except _Enough:
+        places = ()
+    return replace(finding_of(examination, case, places), evidence=(why,))
+
+
+def _diagnosis(examination: Examination, case: Case, inquiry: Inquiry, ask: _Asker) -> Diagnosis:
+    """At one case. A uniform scale is no fault where no cost was compared: it gets no name."""
+    diagnosis = diagnose(case, ask, repertoire=inquiry.repertoire, seed=inquiry.seed)
+    if examination.ratio is None or inquiry.costs_compared:
+        return diagnosis
+    said = (
+        f"the claim is {examination.ratio:.6g} times the trusted gradient in every tensor, and no cost is declared that "
+        "could tell a mistake from a scale"
+    )
+    return replace(diagnosis, mistakes=(), evidence=(said,))
+
+
+# -- deeper networks ------------------------------------------------------------------------------------------------------
+
+
+def _deeper(
+    diagnosis: Diagnosis, known: Sequence[Mistake], case: Case, inquiry: Inquiry, ask: _Asker
+) -> tuple[Diagnosis, Case | None]:
+    """The diagnosis with the explanations that hold in deeper networks too, and a case there that they do not explain."""
+    knowns, refused = _asked_deeper(case, inquiry, ask)
+    if not knowns:
+        return diagnosis, None
+    if not diagnosis.mistakes:
+        return _with_deeper_places(diagnosis, knowns, ask), None
+    mistakes = tuple(_held(m, diagnosis.mistakes, known, (knowns, refused)) for m in diagnosis.mistakes)
+    every = [*known, *mistakes]
+    unexplained = [k.case for k in knowns if not _explains(every, k)]
+    evidence = diagnosis.evidence
+    for before, after in zip(diagnosis.mistakes, mistakes, strict=True):
+        evidence = tuple(e.replace(when(before), when(after)) for e in evidence)
+    return replace(diagnosis, mistakes=mistakes, evidence=evidence), unexplained[0] if unexplained else None
+
+
+def _asked_deeper(case: Case, inquiry: Inquiry, ask: _Asker) -> tuple[list[Known], list[Case]]:
+    """Claims in networks deeper than the case, half of them of equal width; and the cases where there is none."""
+    depth = min(max(_DEPTH, case.architecture.depth + 1), inquiry.repertoire.depths[1])
+    generator = np.random.default_rng([inquiry.seed, 43])
+    knowns, refused = [], []
+    for k in range(_DEEP if depth > case.architecture.depth else 0):
+        drawn = draw_case(inquiry.repertoire, generator, depth, square=k % 2 == 0)
+        claim = ask(drawn)
+        if claim is not None and all(np.all(np.isfinite(g)) for g in claim.values()):
+            knowns.append(know(drawn, claim, fresh=True))
+        else:
+            refused.append(drawn)
+    return knowns, refused
+
+
+def _held(
+    mistake: Mistake, all_of_them: Sequence[Mistake], known: Sequence[Mistake], deep: tuple[list[Known], list[Case]]
+) -> Mistake:
+    """The mistake with those explanations that hold in deeper networks; with all of them where none does."""
+    others = [*known, *(m for m in all_of_them if m is not mistake)]
+    knowns, refused = deep
+    alone = [replace(mistake, explanations=(e,)) for e in mistake.explanations]
+    holding = [m for m in alone if all(_explains([*others, m], k) for k in knowns)]
+    crashing = [m for m in holding if refused and all(_crashes(m, c) for c in refused)]
+    kept = crashing or holding
+    return replace(mistake, explanations=tuple(m.explanations[0] for m in kept)) if kept else mistake
+
+
+def _explains(mistakes: Sequence[Mistake], known: Known) -> bool:
+    """Whether the mistakes give the claim, each at every layer, or at its layer counted from below or from above."""
+    if not known.informative:
+        return True
+    for plantings in product(*(_plantings(m, known.case) for m in mistakes)):
+        gradient = synthesise(known.case, plantings)
+        if gradient is not None and all(known.agrees(n, gradient[n]) for n in known.claim):
+            return True
+    return False
+
+
+def _plantings(mistake: Mistake, case: Case) -> Iterator[Planting]:
+    fault, depth = _fault(mistake), case.architecture.depth
+    yield Planting(fault)
+    places = {p.layer for p in mistake.places if p.layer is not None}
+    for layer in dict.fromkeys([*places, *(depth - l for l in places), *range(depth, 0, -1)]):
+        yield Planting(fault, layer)
+
+
+def _crashes(mistake: Mistake, case: Case) -> bool:
+    return synthesise(case, (Planting(_fault(mistake)),)) is None
+
+
+def _fault(mistake: Mistake) -> Fault:
+    return CATALOGUE[mistake.explanations[0].fault]
+
+
+def _is_known(mistake: Mistake, known: Sequence[Mistake]) -> bool:
+    names = {e.fault for e in mistake.explanations}
+    return any(names & {e.fault for e in k.explanations} for k in known)
+
+
+def _with_deeper_places(diagnosis: Diagnosis, knowns: Sequence[Known], ask: _Asker) -> Diagnosis:
+    """An unknown mistake: equations that are wrong in deeper networks only are said in words."""
+    wrong = [k for k in knowns if k.informative][:3]
+    deeper = {p.equation for k in wrong for p in places_of(k.case, ask)} - {p.equation for p in diagnosis.places}
+    if not diagnosis.places or not deeper:
+        return diagnosis
+    said = f"in deeper networks {' and '.join(sorted(deeper))} {'is' if len(deeper) == 1 else 'are'} wrong too"
+    return replace(diagnosis, evidence=(*diagnosis.evidence, said))
+
+
+def _next(
+    examination: Examination, telling: Case, known: Sequence[Mistake], inquiry: Inquiry, ask: _Asker
+) -> tuple[Examination, Case] | None:
+    """The smallest case whose gradient the mistakes known so far do not explain."""
+
+    def unexplained(case: Case) -> bool:
+        claim = ask(case)
+        return claim is not None and not _explains(known, know(case, claim, fresh=True))
+
+    return inquiry.shrink(examination, telling, unexplained)
