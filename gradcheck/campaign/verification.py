@@ -41,12 +41,13 @@ _SHRINK_SECONDS = 20.0
 @dataclass(frozen=True, slots=True)
 class Options:
     """max_examples: cases in all. seed: of everything random. budget: seconds after which no new case is begun, None: no
-    limit. progress: called with (cases done, cases in all)."""
+    limit. progress: called with (cases done, cases in all). first: stop at the first case that is not clean."""
 
     max_examples: int = 200
     seed: int = 0
     budget: float | None = None
     progress: Callable[[int, int], None] | None = None
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,19 @@ def verify_subject(subject: Subject, recognition: Recognition, options: Options)
     return _Campaign(subject, recognition, options).run()
 
 
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """What a campaign meets first: the ladder's fault or the kind of a failure, in lower case, and the case."""
+
+    how: str
+    case: Case | None
+
+
+def detect(subject: Subject, recognition: Recognition, options: Options) -> Detection | None:
+    """The campaign of `verify_subject` up to the first case that is not clean, not shrunk; None where it would pass."""
+    return _Campaign(subject, recognition, replace(options, first=True)).detect()
+
+
 class _Campaign:
     def __init__(self, subject: Subject, recognition: Recognition, options: Options) -> None:
         self.subject, self.recognition, self.options = subject, recognition, options
@@ -116,6 +130,26 @@ class _Campaign:
             findings.append(self._no_evidence())
         return self._outcome(findings)
 
+    def detect(self) -> Detection | None:
+        """Generation alone."""
+        try:
+            self._generate()
+        except SubjectError as error:
+            return Detection(error.kind, self.previous)
+        broken = [self.broken] if self.broken else [*self.record.structural, *self.record.weak]
+        for examination, case in broken:
+            if examination.fault is not None:
+                return Detection(examination.fault.name.lower(), case)
+        for raised, case in self.record.raised:
+            return Detection(raised.kind, case)
+        return None if self.record.cases else Detection("nothing checked", self.previous)
+
+    @property
+    def _ended(self) -> bool:
+        r = self.record
+        early = self.options.first and bool(r.raised or r.structural or r.weak)
+        return early or self.broken is not None
+
     # -- generation -----------------------------------------------------------------------------------------------
 
     def _generate(self) -> None:
@@ -123,7 +157,7 @@ class _Campaign:
             if self.done >= self.options.max_examples or self._late():
                 return
             self._visit(case)
-            if self.broken is not None:
+            if self._ended:
                 return
         if len(self.record.structural) > _STRUCTURAL:
             return
@@ -139,7 +173,7 @@ class _Campaign:
             if self._late() or self.done >= self.options.max_examples:
                 raise _Stop
             self._visit(case)
-            if self.broken is not None:
+            if self._ended:
                 raise _Stop
 
         try:
@@ -201,7 +235,7 @@ class _Campaign:
         elif examination.silent:
             self.record.silent[examination.silent] += 1
         else:
-            if self.recognition.trusted and self.record.audited < _AUDITS:
+            if self.recognition.trusted and self.record.audited < _AUDITS and not self.options.first:
                 audit(case)
                 self.record.audited += 1
             self.record.cases += 1

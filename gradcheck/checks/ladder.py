@@ -131,6 +131,9 @@ def triangle(
     if value is not None and not np.isfinite(value) and extreme(case):
         message = "its cost is not finite, although the true one is: a formula that overflows or takes ln 0"
         return Examination(Fault.UNSTABLE, "numerics", message)
+    if value is not None and not np.isfinite(value) and np.isfinite(trusted_cost(case)):
+        message = f"its cost is {float(value)} where the true one is {float(trusted_cost(case)):.6g}"
+        return Examination(Fault.COST_CODE, "primal", message)
     smooth = kink_distance(case) > NEAR_KINK
     own = (
         own_differences(subject, case, layout, estimate, bounds.value, attempt=attempt)

@@ -8,6 +8,7 @@ import click
 from gradcheck.cli.conventions import conventions
 from gradcheck.cli.failures import INTERRUPTED, USAGE, complain, guarded, wants_traceback
 from gradcheck.cli.replay import replay
+from gradcheck.cli.selftest import selftest
 from gradcheck.cli.verify import verify
 from gradcheck.version import __version__
 
@@ -25,6 +26,7 @@ def group() -> None:
 group.add_command(verify)
 group.add_command(replay)
 group.add_command(conventions)
+group.add_command(selftest)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

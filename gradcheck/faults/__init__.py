@@ -5,8 +5,8 @@ from gradcheck.faults.catalogue import CATALOGUE, FAMILIES
 from gradcheck.faults.diagnosis import Diagnosis, Explanation, Mistake, diagnose
 from gradcheck.faults.explanations import explain, explain_all
 from gradcheck.faults.fault import Fault, Planting, plant
+from gradcheck.faults.outcomes import Plan, SelfTest, Survivor
 from gradcheck.faults.planting import claims_of, planted, planted_state
-from gradcheck.faults.selftest import Plan, SelfTest, Survivor
 from gradcheck.faults.state import STATE, StateFault
 
 __all__ = [

@@ -7,6 +7,7 @@ import ast
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
@@ -19,20 +20,25 @@ from gradcheck.subjects.configuration import SubjectConfiguration
 from gradcheck.subjects.detect import detect
 from gradcheck.subjects.failures import subject_code
 from gradcheck.subjects.layout import Layout
+from gradcheck.subjects.loading import resolve
 from gradcheck.subjects.local import LocalSubject
+from gradcheck.subjects.protocol import Subject
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file's text, its name, and what the user says about it."""
+    """A file's text, its name or path, what the user says about it, and the object in it that is meant."""
 
     text: str
     name: str
     configuration: SubjectConfiguration
+    object: str | None = None
 
     def subject(self, tree: ast.Module | None = None) -> LocalSubject:
         """The subject of this source, or of a changed tree of it. Raises SubjectError when it cannot be loaded."""
         members = execute(tree or ast.parse(self.text), self.name)
+        if self.object:
+            members = dict(resolve(members, self.object, self.name))
         return LocalSubject(detect(members, self.name, self.configuration))
 
 
@@ -48,14 +54,18 @@ class Answer:
 
 def execute(tree: ast.Module, name: str) -> dict[str, Any]:
     """Run a module's tree and give its members. Raises SubjectError of whatever it raises."""
-    members: dict[str, Any] = {"__name__": f"mutant_of_{name}", "__file__": f"{name}.py"}
+    path = Path(name)
+    members: dict[str, Any] = {"__name__": f"mutant_of_{path.stem}", "__file__": str(path.with_suffix(".py"))}
+    folder = str(path.resolve().parent)
+    if path.suffix == ".py" and folder not in sys.path:
+        sys.path.insert(0, folder)  # where the file's own imports are
     with subject_code():
         code: CodeType = compile(tree, f"<{name}>", "exec", dont_inherit=True)
         exec(code, members)
     return members
 
 
-def answer(subject: LocalSubject, case: Case, layout: Layout) -> Answer:
+def answer(subject: Subject, case: Case, layout: Layout) -> Answer:
     """Ask for cost and gradient; failures are answers too."""
     try:
         value, pullback = subject.vjp(case, layout)

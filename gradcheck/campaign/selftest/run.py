@@ -1,0 +1,87 @@
+"""The self-test as a whole: its trials spread over processes that may hang or crash, and their outcomes added up."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from gradcheck.campaign.selftest.catalogue_trials import CatalogueTrial, CatalogueTrials
+from gradcheck.campaign.selftest.mutant_trials import MutantTrial, MutantTrials
+from gradcheck.campaign.selftest.processes import spread_out
+from gradcheck.campaign.selftest.setup import Setup
+from gradcheck.faults.outcomes import CatalogueResult, Diagnosed, MutantResult, SelfTest, ways
+
+Progress = Callable[[str, int, int], None]
+"""(what is planted, how many are done, how many there are)."""
+
+
+def selftest(
+    setup: Setup,
+    *,
+    catalogue: bool = True,
+    names: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> SelfTest:
+    """Plant the catalogue into the trusted network, and mutants into the file of the setup, if it has one.
+
+    names: of the catalogue (default: as the plan says). Raises UsageError for what the caller said and SubjectError where the
+    file cannot be loaded; a file that is not correct itself is `refused` in the outcome.
+    """
+    run = _Run(setup, progress or (lambda what, done, of: None))
+    whole = run.catalogue(names) if catalogue else None
+    if setup.path is None:
+        return SelfTest(setup.plan, whole, notes=tuple(run.notes))
+    result, refused = run.mutants()
+    return SelfTest(setup.plan, whole, result, tuple(run.notes), refused)
+
+
+class _Run:
+    def __init__(self, setup: Setup, progress: Progress) -> None:
+        self.setup, self.plan, self.progress = setup, setup.plan, progress
+        self.started = time.monotonic()
+        self.notes: list[str] = []
+
+    def catalogue(self, names: Sequence[str] | None) -> CatalogueResult:
+        trials = CatalogueTrials(self.plan, names)
+        done: list[CatalogueTrial] = []
+        for trial in self._spread("catalogue", trials, len(trials), (self.plan, names)):
+            done.append(trial)
+        found = Counter(t.how for t in done if t.how)
+        return CatalogueResult(
+            len(done),
+            sum(t.visible for t in done),
+            found.total(),
+            sum((t.diagnosed for t in done if t.diagnosed), Diagnosed()),
+            tuple(t.name for t in done if t.visible and not t.how),
+            tuple(t.name for t in done if not t.visible),
+            ways(found),
+        )
+
+    def mutants(self) -> tuple[MutantResult | None, str]:
+        trials = MutantTrials(self.setup)
+        name = str(self.setup.path)
+        fault = trials.original_fault()
+        if fault and fault != "unstable":
+            return None, f"{name} is not correct itself ({fault.replace('_', ' ')}): see `gradcheck verify {name}`"
+        done: list[MutantTrial] = []
+        for trial in self._spread("mutants", trials, len(trials.chosen), self.setup):
+            done.append(trial if isinstance(trial, MutantTrial) else MutantTrial(trial.how))
+        survivors = tuple(t.survivor for t in done if t.survivor)
+        found = Counter(t.how for t in done if t.how)
+        blind = sum(s.kind == "blind spot" for s in survivors)
+        diagnosed = sum((t.diagnosed for t in done if t.diagnosed), Diagnosed())
+        counts = (len(trials.possible), len(done), found.total() + blind, found.total())
+        return MutantResult(name, *counts, survivors, diagnosed, ways(found)), ""
+
+    def _spread(self, kind: str, trials: Any, count: int, payload: Any) -> Iterator[Any]:
+        """The outcomes in order, as far as the budget goes."""
+        done = 0
+        for outcome in spread_out(kind, payload, trials, count, self.plan.jobs, self._late):
+            done += 1
+            self.progress(kind, done, count)
+            yield outcome
+        if done < count:
+            self.notes.append(f"the budget of {self.plan.budget:g} s ended after {done} of {count} ({kind})")
+
+    def _late(self) -> bool:
+        return self.plan.budget is not None and time.monotonic() - self.started > self.plan.budget
