@@ -24,6 +24,7 @@ from gradcheck.checks.differences import (
     smooth_step,
 )
 from gradcheck.checks.examination import BY_DIFFERENCES, Examination, Fault
+from gradcheck.checks.screening import screen
 from gradcheck.networks import Case, Point, activation_named, forward
 from gradcheck.networks import cost as trusted_cost
 from gradcheck.networks.namespace import xp_numpy
@@ -121,9 +122,10 @@ def triangle(
     if not trusted:
         return own_triangle(subject, case, layout, value, claim, attempt)
     bounds = rounding_bounds(case)
-    expected = trusted_estimate(case, "x" in claim.gradient)
     guard = guard_effect(case, "x" in claim.gradient)
-    error = {n: bounds.gradient[n] + guard.get(n, 0.0) for n in claim.gradient}
+    in_double = bounds if case.dtype == "float64" else None
+    expected = trusted_estimate(case, "x" in claim.gradient, bounds=in_double, guard=guard)
+    error = {n: bounds.gradient[n] + guard[n] if guard else bounds.gradient[n] for n in claim.gradient}
     estimate = Estimate(claim.gradient, error, "claim")
     nonfinite = _nonfinite(estimate, expected)
     if nonfinite is not None:
@@ -134,13 +136,15 @@ def triangle(
     if value is not None and not np.isfinite(value) and np.isfinite(trusted_cost(case)):
         message = f"its cost is {float(value)} where the true one is {float(trusted_cost(case)):.6g}"
         return Examination(Fault.COST_CODE, "primal", message)
-    smooth = kink_distance(case) > NEAR_KINK
-    own = (
-        own_differences(subject, case, layout, estimate, bounds.value, attempt=attempt)
-        if differences and smooth and value is not None
-        else {}
-    )
-    return judge(case, Oracles(estimate, expected, own), _primal_agrees(case, value, bounds))
+    differences = differences and value is not None and kink_distance(case) > NEAR_KINK
+    primal = _primal_agrees(case, value, bounds)
+    if differences and not attempt and primal is not False:
+        against = compare(estimate, expected)
+        screened = screen(subject, case, layout, expected, bounds.value) if against.agrees else None
+        if screened is not None:
+            return _clean(against, screened)
+    own = own_differences(subject, case, layout, estimate, bounds.value, attempt=attempt) if differences else {}
+    return judge(case, Oracles(estimate, expected, own), primal)
 
 
 def own_triangle(

@@ -5,17 +5,22 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.networks import Case, cost_named, on_logits
-from gradcheck.numerics import Array, Estimate
+from gradcheck.numerics import Array, Arrays, Estimate
 from gradcheck.oracles.autodiff import value_and_gradient
-from gradcheck.oracles.error_analysis import rounding_bounds
+from gradcheck.oracles.error_analysis import RoundingBounds, rounding_bounds
 
 
-def trusted_estimate(case: Case, by_input: bool) -> Estimate:
-    """jax.grad of the trusted definition with its rounding bound; a guarded logarithm widens it by what the guard does."""
+def trusted_estimate(
+    case: Case, by_input: bool, *, bounds: RoundingBounds | None = None, guard: Arrays | None = None
+) -> Estimate:
+    """jax.grad of the trusted definition with its rounding bound; a guarded logarithm widens it by what the guard does.
+
+    bounds, guard: `rounding_bounds(case, "float64")` and `guard_effect(case, by_input)` where they are known already.
+    """
     _, gradient = value_and_gradient(on_logits(case), by_input=by_input)
-    bounds = rounding_bounds(case, "float64").gradient
-    guard = guard_effect(case, by_input)
-    return Estimate(gradient, {n: bounds[n] + guard.get(n, 0.0) for n in gradient}, "jax.grad")
+    rounding = (bounds or rounding_bounds(case, "float64")).gradient
+    widened = guard_effect(case, by_input) if guard is None else guard
+    return Estimate(gradient, {n: rounding[n] + widened[n] if widened else rounding[n] for n in gradient}, "jax.grad")
 
 
 def guard_effect(case: Case, by_input: bool) -> dict[str, Array]:

@@ -47,7 +47,7 @@ def _differences(subject: CorrectSubject, case: Case, claim: dict[str, np.ndarra
     if kink_distance(case) > ladder.NEAR_KINK:
         bounds = rounding_bounds(case)
         estimate = Estimate(claim, {n: bounds.gradient[n] for n in claim}, "claim")
-        ladder.own_differences(subject.subject, case, subject.layout, estimate, bounds.value)
+        own_differences(subject.subject, case, subject.layout, estimate, bounds.value)
 
 
 def _comparison(case: Case, claim: dict[str, np.ndarray]) -> None:

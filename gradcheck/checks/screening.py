@@ -1,0 +1,107 @@
+"""The cheap rung before the full differences: one direction for the whole network, four evaluations of the subject's cost.
+
+v      Gaussian, each tensor's block scaled by ‖g‖/‖g_l‖: an error of a given relative size in any tensor weighs the same
+D(h)   (C(θ + h v) − C(θ − h v)) / 2h
+R      (16 D(h/4) − D(h)) / 15, Richardson's extrapolation; |D(h) − D(h/4)| bounds its truncation generously
+
+It serves where the claim is the trusted gradient already, component by component: what is left to be seen is a cost whose
+derivative is another one. It only ever says "agrees": where it is in doubt, the caller takes the full ladder of differences
+tensor by tensor, and no finding rests on it. For P ≥ 1e6 the blocks of matrices are low-rank, u wᵀ + u′ w′ᵀ: drawing P
+normal numbers would cost more than the evaluations; a dense or sparse error e is still missed with probability O(τ/‖e‖).
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from gradcheck.networks import Case, forward
+from gradcheck.numerics import Array, Arrays, Estimate
+from gradcheck.subjects.layout import Layout
+from gradcheck.subjects.protocol import Subject
+
+WANTED = 1e-5
+"""The screen is taken at its word only if its own bound is below this share of each tensor's part."""
+LARGEST_SHARE = 1e4
+"""A tensor with hardly any gradient is not moved further than this, relative to the others."""
+REACH = 2e-4
+"""Largest change of a weighted input: a fifth of the distance that cases keep from a kink."""
+LARGE_P = 1_000_000
+RATIO = 4.0
+
+
+def screen(subject: Subject, case: Case, layout: Layout, expected: Estimate, noise: float) -> float | None:
+    """|R − ⟨g, v⟩| over the sum of the bounds, where that is at most 1 and the bound small enough to mean something.
+
+    expected: the trusted gradient g. noise: the rounding bound of one cost value. None: in doubt.
+    Raises SubjectError when the subject fails to run.
+    """
+    names = [n for n in case.parameters if n in expected.value]
+    parts = {n: float(np.linalg.norm(expected.value[n])) for n in names}
+    total = float(np.sqrt(sum(p * p for p in parts.values())))
+    if not names or not np.isfinite(noise) or not 0 < total < np.inf:
+        return None
+    large = sum(case.parameters[n].size for n in names) >= LARGE_P
+    generator = np.random.default_rng(int(np.abs(case.inputs).sum() * 1e6) % 2**32)
+    direction = {n: _block(case.parameters[n].shape, generator, large) for n in names}
+    for n in names:
+        direction[n] *= min(total / parts[n], LARGEST_SHARE) if parts[n] > 0 else 1.0
+    h = _step(case, direction)
+    if h is None:
+        return None
+    value, error = _differences(subject, case, layout, direction, (h, noise))
+    wanted, slack = _along(expected, direction)
+    bound = error + slack
+    if not bound <= WANTED * total or not abs(value - wanted) <= bound:
+        return None
+    return abs(value - wanted) / bound
+
+
+def _block(shape: tuple[int, ...], generator: np.random.Generator, large: bool) -> Array:
+    if not large or len(shape) != 2 or min(shape) < 8:
+        return generator.standard_normal(shape)
+    left, right = generator.standard_normal((shape[0], 2)), generator.standard_normal((2, shape[1]))
+    return np.asarray(left @ (right / np.sqrt(2.0)))
+
+
+def _step(case: Case, direction: Mapping[str, Array]) -> float | None:
+    """The step that moves the weighted input that moves most by `REACH`, by the trusted forward pass."""
+    largest = max(float(np.max(np.abs(v), initial=0.0)) for v in direction.values())
+    trial = 1e-6 / largest if largest > 0 else 0.0
+    before, after = forward(case)[0], forward(case.at(_moved(case, direction, trial)))[0]
+    change = max(float(np.max(np.abs(b - a), initial=0.0)) for a, b in zip(before[1:], after[1:], strict=True))
+    return trial * REACH / change if trial and 0 < change < np.inf else None
+
+
+def _moved(case: Case, direction: Mapping[str, Array], step: float) -> dict[str, Array]:
+    moved = {}
+    for n, v in direction.items():
+        moved[n] = v * step
+        moved[n] += case.parameters[n]
+    return moved
+
+
+def _differences(
+    subject: Subject, case: Case, layout: Layout, direction: Mapping[str, Array], known: tuple[float, float]
+) -> tuple[float, float]:
+    """R and its error bound, from two steps in one request (one at a time where the points are large)."""
+    h, noise = known
+    steps = (h, -h, h / RATIO, -h / RATIO)
+    if sum(v.size for v in direction.values()) >= LARGE_P:
+        values = [float(subject.forward([case.at(_moved(case, direction, t))], layout)[0]) for t in steps]
+    else:
+        values = [float(v) for v in subject.forward([case.at(_moved(case, direction, t)) for t in steps], layout)]
+    coarse, fine = (values[0] - values[1]) / (2 * h), (values[2] - values[3]) * RATIO / (2 * h)
+    floor = (noise + float(np.spacing(np.max(np.abs(values))))) * RATIO / h
+    return (RATIO**2 * fine - coarse) / (RATIO**2 - 1), abs(fine - coarse) + 2 * floor
+
+
+def _along(expected: Estimate, direction: Arrays) -> tuple[float, float]:
+    """⟨g, v⟩ and its error; the rounding of the sum is bounded by that of its largest partial sums."""
+    value = slack = 0.0
+    for n, v in direction.items():
+        g = expected.value[n]
+        value += float(np.vdot(g, v))
+        size = float(np.linalg.norm(v))
+        error, norm = float(np.linalg.norm(expected.error[n])), float(np.linalg.norm(g))
+        slack += size * (error + np.finfo(float).eps * np.sqrt(v.size) * norm)
+    return value, slack
