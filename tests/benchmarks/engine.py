@@ -11,7 +11,8 @@ from tests.benchmarks.subjects import CorrectSubject
 def corners(subject: CorrectSubject, case: Case) -> tuple[Examination, Oracles | None]:
     """The examination and the three estimates that it judged; None where it ended before (not finite).
 
-    Whatever `judge` is handed is what counts: copied from the call, so that no bound is computed in a second way here.
+    The cheap screen is left out, so that the full differences are taken everywhere. Whatever `judge` is
+    handed is what counts: copied from the call, so that no bound is computed in a second way here.
     """
     seen: list[Oracles] = []
     judge = ladder.judge
@@ -20,6 +21,6 @@ def corners(subject: CorrectSubject, case: Case) -> tuple[Examination, Oracles |
         seen.append(oracles)
         return judge(case, oracles, *rest, **more)  # type: ignore[arg-type]
 
-    with patch.object(ladder, "judge", recording):
+    with patch.object(ladder, "judge", recording), patch.object(ladder, "screen", lambda *_: None):
         examination = examine(subject.subject, case, subject.layout)
     return examination, seen[-1] if seen else None

@@ -7,6 +7,7 @@ import numpy as np
 
 from gradcheck.checks import examine, ladder
 from gradcheck.checks.comparison import compare
+from gradcheck.checks.screening import screen
 from gradcheck.networks import Case
 from gradcheck.networks.sampling import kink_distance
 from gradcheck.numerics import Estimate
@@ -31,7 +32,7 @@ def phases(cases: Sequence[Case]) -> dict[str, float]:
         "subject: value and claim": mean(lambda c, g: s.subject.vjp(c, s.layout)[1](c.cotangent)),
         "oracle: jax.grad": mean(lambda c, g: trusted_estimate(c, False)),
         "rounding bounds": mean(lambda c, g: rounding_bounds(c)),
-        "differences": mean(partial(_differences, s)),
+        "differences, screened": mean(partial(_differences, s)),
         "comparison": mean(_comparison),
         "whole examination": mean(lambda c, g: examine(s.subject, c, s.layout)),
     }
@@ -45,9 +46,8 @@ def _floor(case: Case, claim: dict[str, np.ndarray]) -> None:
 
 def _differences(subject: CorrectSubject, case: Case, claim: dict[str, np.ndarray]) -> None:
     if kink_distance(case) > ladder.NEAR_KINK:
-        bounds = rounding_bounds(case)
-        estimate = Estimate(claim, {n: bounds.gradient[n] for n in claim}, "claim")
-        own_differences(subject.subject, case, subject.layout, estimate, bounds.value)
+        estimate = Estimate(claim, {n: 1e-13 * np.abs(g) for n, g in claim.items()}, "jax.grad")
+        screen(subject.subject, case, subject.layout, estimate, 1e-15)
 
 
 def _comparison(case: Case, claim: dict[str, np.ndarray]) -> None:
