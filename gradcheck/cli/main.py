@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import click
 
 from gradcheck.cli.conventions import conventions
+from gradcheck.cli.explain import explain
 from gradcheck.cli.failures import INTERRUPTED, USAGE, complain, guarded, wants_traceback
 from gradcheck.cli.replay import replay
 from gradcheck.cli.selftest import selftest
@@ -27,6 +28,7 @@ group.add_command(verify)
 group.add_command(replay)
 group.add_command(conventions)
 group.add_command(selftest)
+group.add_command(explain)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -175,6 +175,16 @@ CODES: Mapping[str, Text] = {
         "all three corners of the triangle differ",
         "first make the forward pass right: until then the backward pass cannot be judged against jax.grad",
     ),
+    "GC306": Text(
+        "the gradient follows another complex convention than the one stated",
+        "The pullback of a function of complex arrays is right, but under another convention than the stated one: mostly a "
+        "conjugate too many or too few.",
+        "for w = c z: z̄ = c w̄ (transpose, as jax does) or z̄ = conj(c) w̄ (conjugate transpose, as torch does)",
+        "return np.conj(c) * cotangent  # with complex_convention='jax'",
+        "return c * cotangent",
+        "the claim follows the convention of …; stated is that of …",
+        "real arrays; without a stated convention the one in use is recognised, and is no fault",
+    ),
     "GC401": Text(
         "the output error is wrong (BP1)",
         "The error of the last layer is not ∂C/∂zᴸ. Every layer is wrong with it.",

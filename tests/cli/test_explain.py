@@ -1,0 +1,41 @@
+"""`gradcheck explain`: pages of codes and faults, everything, and mistakes in the name."""
+
+import json
+
+import pytest
+
+from gradcheck.cli.main import main
+from gradcheck.faults.catalogue import CATALOGUE
+from gradcheck.report import Code
+
+
+@pytest.mark.parametrize("name", [*(code.name for code in Code), "bp2_no_transpose"])
+def test_a_code_or_a_fault_has_a_page(name, capsys):
+    """Exit code 0, the name first."""
+    assert main(["explain", name]) == 0
+    assert capsys.readouterr().out.startswith(f"{name}: ")
+
+
+def test_everything_as_json_is_a_page_for_each(capsys):
+    """Codes and catalogue."""
+    assert main(["explain", "--all", "--output-format", "json"]) == 0
+    pages = json.loads(capsys.readouterr().out)
+    assert {code.name for code in Code} | set(CATALOGUE) <= set(pages)
+
+
+def test_markdown_has_a_heading_and_a_block(capsys):
+    """For documents."""
+    assert main(["explain", "GC402", "--output-format", "markdown"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("## GC402\n\n```text\n")
+    assert out.endswith("```\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["GC40"], "did you mean"), ([], "or give --all"), (["GC402", "--all"], "or give --all")],
+)
+def test_bad_input_is_two(arguments, words, capsys):
+    """With what to do."""
+    assert main(["explain", *arguments]) == 2
+    assert words in capsys.readouterr().err
