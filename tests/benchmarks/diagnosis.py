@@ -29,8 +29,9 @@ from gradcheck.checks.recognition import Recognition
 from gradcheck.errors import SubjectError
 from gradcheck.faults.backprop import backprop
 from gradcheck.faults.catalogue import CATALOGUE, FAMILIES
-from gradcheck.faults.diagnosis import Diagnosis, Mistake, diagnose
+from gradcheck.faults.diagnosis import Diagnosis, diagnose
 from gradcheck.faults.fault import Fault, Planting
+from gradcheck.faults.holdout import holds
 from gradcheck.faults.matching import Claims, know, synthesise
 from gradcheck.faults.mutation import Mutant, mutants
 from gradcheck.faults.planting import claims_of
@@ -266,28 +267,6 @@ def wrong(case: Case, claims: Claims) -> bool:
     if claim is None or not all(np.all(np.isfinite(g)) for g in claim.values()):
         return False
     return know(case, claim, fresh=False).informative
-
-
-def holds(diagnosis: Diagnosis, case: Case, repertoire: Repertoire, claims: Claims, count: int = 40) -> bool:
-    """Whether the first explanation of each mistake gives the claim on cases that the diagnosis has not seen."""
-    generator = np.random.default_rng(987)
-    plantings = [Planting(CATALOGUE[m.explanations[0].fault], l) for m in diagnosis.mistakes for l in layers_of(m)]
-    for k in range(count):
-        other = draw_case(repertoire, generator, case.architecture.depth, k % 2 == 1)
-        claim = claims(other)
-        if claim is None or not all(np.all(np.isfinite(g)) for g in claim.values()):
-            continue
-        gradient = synthesise(other, plantings)
-        known = know(other, claim, fresh=True)
-        if gradient is None or not all(known.agrees(n, g) for n, g in gradient.items()):
-            return False
-    return True
-
-
-def layers_of(mistake: Mistake) -> list[int | None]:
-    """Where to plant the first explanation of a mistake."""
-    anywhere = CATALOGUE[mistake.explanations[0].fault].activation is not None
-    return [None] if anywhere else list(mistake.layers)
 
 
 def specimens() -> Group:
