@@ -147,7 +147,8 @@ class _Observer:
 
     def _gradient(self, call: Call, point: Point) -> Mapping[str, Any]:
         with subject_code():
-            return self._adapter.gradient(call, np.array(point.cotangent, dtype=point.dtype))
+            dtype = "float32" if point.dtype == "bfloat16" else point.dtype  # numpy has no bfloat16
+            return self._adapter.gradient(call, np.array(point.cotangent, dtype=dtype))
 
     def _gradients(self, point: Point) -> Leaves:
         return frozen_copy(self._gradient(self._call(point), point))

@@ -366,7 +366,13 @@ class _Readable:
         return getattr(self._adapter, name)
 
     def gradient(self, call: Call, cotangent: Array) -> Mapping[str, Any]:
-        return {n: to_numpy(a) for n, a in self._adapter.gradient(call, cotangent).items()}
+        return {n: _comparable(a) for n, a in self._adapter.gradient(call, cotangent).items()}
+
+
+def _comparable(value: Any) -> Array:
+    """Its numbers; a copy where the library (jax) allows no writing: memory that nobody can write to is shared safely."""
+    array = to_numpy(value)
+    return array if isinstance(value, np.ndarray) or array.flags.writeable else np.array(array)
 
 
 def read_leaf(leaf: Leaf, value: Any) -> Array | Problem:
