@@ -7,7 +7,7 @@ here; randomness comes from the seed, so that the same seed gives the same repor
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from gradcheck.campaign.diagnosing import Inquiry, explained
 from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
 from gradcheck.checks import Examination, Fault, Recognition, examine
 from gradcheck.checks.localisation import Place
+from gradcheck.checks.projection import CONFIDENCE
 from gradcheck.errors import SubjectError
 from gradcheck.networks import Case
 from gradcheck.numerics import Arrays
@@ -69,6 +70,8 @@ class _Record:
     components: int = 0
     audited: int = 0
     agreement: float = 0.0
+    confidence: float = 1.0
+    error_bounds: list[float] = field(default_factory=list)
     silent: Counter[str] = field(default_factory=Counter)
     power: dict[str, list[float]] = field(default_factory=dict)
     raised: list[tuple[SubjectError, Case]] = field(default_factory=list)
@@ -241,6 +244,8 @@ class _Campaign:
             self.record.cases += 1
             self.record.components += examination.components
             self.record.agreement = max(self.record.agreement, examination.agreement)
+            self.record.confidence = min(self.record.confidence, examination.confidence)
+            self.record.error_bounds += [examination.error_bound] if examination.error_bound else []
             for name, power in examination.power.items():
                 self.record.power.setdefault(name, []).append(power)
 
@@ -391,9 +396,19 @@ class _Campaign:
         r = self.record
         tally = Tally(r.cases, r.components, sum(r.silent.values()), dict(r.silent))
         powers = {n: [p for p in values if np.isfinite(p)] for n, values in sorted(r.power.items())}
-        power = tuple(Power(n, float(np.median(p)), 1.0, len(p)) for n, p in powers.items() if p)
-        notes = [f"the largest |finite differences − jax.grad| was {r.agreement:.3g} of the sum of their bounds"]
-        return Outcome(tuple(findings), tally, power, (*self.notes, *(notes if r.agreement else ())), r.agreement)
+        power = tuple(Power(n, float(np.median(p)), r.confidence, len(p)) for n, p in powers.items() if p)
+        return Outcome(tuple(findings), tally, power, (*self.notes, *_evidence_notes(r)), r.agreement)
+
+
+def _evidence_notes(r: _Record) -> Iterator[str]:
+    """What the two kinds of evidence came to, for the report."""
+    if r.agreement:
+        yield f"the largest |finite differences − jax.grad| was {r.agreement:.3g} of the sum of their bounds"
+    if r.error_bounds:
+        yield (
+            f"judged by random projections: at half the cases no tensor's error was more than {np.median(r.error_bounds):.2g} "
+            f"of its gradient's norm, with {100 * CONFIDENCE:g} % confidence a tensor (χ² bound)"
+        )
 
 
 _NEED_DIFFERENCES = frozenset({Fault.FORWARD, Fault.COST_CODE, Fault.SCALE, Fault.ALL_DIFFER})

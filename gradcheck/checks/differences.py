@@ -19,26 +19,23 @@ FD_NO_POWER = 1e-2
 
 
 def own_differences(
-    subject: Subject, case: Case, layout: Layout, claim: Estimate, noise: float, *, known: bool = True, attempt: int = 0
+    subject: Subject, case: Case, layout: Layout, claim: Estimate, noise: float, *, attempt: int = 0
 ) -> dict[str, tuple[Arrays, Derivative]]:
     """One Gaussian direction per tensor, and the derivative of the subject's own cost along it.
 
-    noise: the rounding bound of one cost value; measured noise counts where it is larger. known: whether the trusted forward
-    pass may choose the steps; otherwise they start small and there are more of them.
+    noise: the rounding bound of one cost value; measured noise counts where it is larger. The trusted forward pass
+    chooses the steps.
     """
     generator = np.random.default_rng([int(np.abs(case.inputs).sum() * 1e6) % 2**32, attempt])
     names = [n for n in claim.value if n in case.parameters]
     directions = [random_direction(case.parameters, generator, [n]) for n in names]
-    steps = [smooth_step(case, v) if known else 0.02 / float(np.max(np.abs(*v.values()))) for v in directions]
-    steps = [h / 10**attempt for h in steps]
+    steps = [smooth_step(case, v) / 10**attempt for v in directions]
     u = unit_roundoff(case.dtype)
 
     def evaluate(points: Sequence[Arrays]) -> list[float]:
         return [float(v) for v in subject.forward([case.at(p) for p in points], layout)]
 
-    derivatives = directional(
-        evaluate, case.parameters, directions, steps, levels=6 if known else 8, roundoff=u, noise_floor=noise
-    )
+    derivatives = directional(evaluate, case.parameters, directions, steps, roundoff=u, noise_floor=noise)
     return {n: (v, d) for n, v, d in zip(names, directions, derivatives, strict=True)}
 
 
@@ -82,11 +79,6 @@ def against_own(estimate: Estimate, own: Mapping[str, tuple[Arrays, Derivative]]
         usable = np.isfinite(derivative.error) and derivative.error <= FD_NO_POWER * size
         out[name] = abs(value - derivative.value) / (error + derivative.error) if usable else None
     return out
-
-
-def fd_power(claim: Estimate, v: Arrays, derivative: Derivative) -> float:
-    size = float(np.sqrt(sum(np.sum(claim.value[n] ** 2) for n in v)))
-    return (derivative.error + claim.along(v)[1]) / size if size > 0 else float("inf")
 
 
 def ratio_of(claim: Estimate, v: Arrays, derivative: Derivative) -> float | None:

@@ -43,7 +43,8 @@ class Examination:
 
     fault: the first broken rung, None when clean. silent: why the case is no evidence, empty otherwise.
     power: per tensor, the smallest relative error that would have been seen. agreement: the largest ratio of
-    |own − trusted| to the sum of their bounds.
+    |own − trusted| to the sum of their bounds. confidence: with which the power holds, 1 where components were compared.
+    error_bound: where projections judged, the largest error of a tensor, over its norm, that is compatible with what was seen.
     """
 
     fault: Fault | None
@@ -57,3 +58,5 @@ class Examination:
     ratio: float | None = None
     agreement: float = 0.0
     wrong: tuple[str, ...] = ()
+    confidence: float = 1.0
+    error_bound: float = 0.0

@@ -15,21 +15,21 @@ import numpy as np
 
 from gradcheck.checks.comparison import Comparison, Discrepancy, compare, constant_ratio
 from gradcheck.checks.differences import (
-    FD_NO_POWER,
     against_own,
-    fd_power,
     own_differences,
     own_discrepancies,
     ratio_of,
     smooth_step,
 )
 from gradcheck.checks.examination import BY_DIFFERENCES, Examination, Fault
+from gradcheck.checks.own_cost import located, own_triangle
+from gradcheck.checks.projection import ATTEMPTS
 from gradcheck.checks.screening import screen
 from gradcheck.networks import Case, Point, activation_named, forward
 from gradcheck.networks import cost as trusted_cost
 from gradcheck.networks.namespace import xp_numpy
 from gradcheck.networks.sampling import kink_distance
-from gradcheck.numerics import Array, Arrays, Estimate, unit_roundoff
+from gradcheck.numerics import Array, Arrays, Estimate
 from gradcheck.oracles.error_analysis import RoundingBounds, rounding_bounds
 from gradcheck.oracles.finite_difference import Derivative
 from gradcheck.oracles.trusted import guard_effect, trusted_estimate
@@ -79,12 +79,12 @@ def examine(
     if found.fault is not None and trusted and extreme(case):
         # where usual formulas overflow, finite numbers may be wrong too; a mistake shows in ordinary cases as well
         return replace(found, fault=Fault.UNSTABLE, rung="numerics")
-    for attempt in (1, 2) if found.fault in BY_DIFFERENCES or (found.fault and not trusted) else ():
+    for attempt in range(1, ATTEMPTS) if found.fault in BY_DIFFERENCES or (found.fault and not trusted) else ():
         # a finding that rests on differences must persist along fresh directions and with smaller steps
         again = triangle(subject, case, layout, value, claim, trusted=trusted, differences=differences, attempt=attempt)
         if again.fault is not found.fault:
             return again
-    return found
+    return found if trusted or found.fault is None else located(subject, case, layout, value, claim, found)
 
 
 def structure(claim: Claim) -> Examination | None:
@@ -147,27 +147,11 @@ def triangle(
     return judge(case, Oracles(estimate, expected, own), primal)
 
 
-def own_triangle(
-    subject: Subject, case: Case, layout: Layout, value: Array | None, claim: Claim, attempt: int = 0
-) -> Examination:
-    """Without a trusted definition: claim against differences of the subject's own cost, some roundings granted to each."""
-    if value is None:
-        return Examination(None, "projection", silent="no cost is declared and none was recognised")
-    u = unit_roundoff(case.dtype)
-    error = {n: np.full(g.shape, 1e3 * u * float(np.max(np.abs(g), initial=0.0))) for n, g in claim.gradient.items()}
-    estimate = Estimate(claim.gradient, error, "claim")
-    if not all(np.all(np.isfinite(g)) for g in claim.gradient.values()):
-        return Examination(None, "projection", silent="the gradient is not finite")
-    own = own_differences(subject, case, layout, estimate, 64 * u * abs(float(value)), known=False, attempt=attempt)
-    return judge(case, Oracles(estimate, None, own), None)
-
-
 def judge(case: Case, oracles: Oracles, primal_agrees: bool | None) -> Examination:
     """The cell of the triangle, in words. primal_agrees is None where no cost is declared."""
     claim, trusted = oracles.claim, oracles.trusted
     claim_own = against_own(claim, oracles.own)
-    if trusted is None:
-        return _own_only(claim, claim_own, oracles.own)
+    assert trusted is not None, "without a trusted gradient there is no triangle"
     against_trusted = compare(claim, trusted)
     own_trusted = against_own(trusted, oracles.own)
     agreement = max((r for r in own_trusted.values() if r is not None), default=0.0)
@@ -256,32 +240,6 @@ def _cost_code(
         agreement=agreement,
         ratio=ratio,
         wrong=tuple(n for n, r in claim_own.items() if r is not None and r > 1),
-    )
-
-
-def _own_only(
-    claim: Estimate, claim_own: Mapping[str, float | None], own: Mapping[str, tuple[Arrays, Derivative]]
-) -> Examination:
-    """No trusted definition: the subject's own cost judges alone."""
-    known = {n: r for n, r in claim_own.items() if r is not None}
-    if all(r <= 1.0 for r in known.values()):
-        power = {n: fd_power(claim, *own[n]) for n in known}
-        silent = "" if any(p < FD_NO_POWER for p in power.values()) else "finite differences gave no usable bound"
-        return Examination(None, "projection", power=power, components=len(known), silent=silent)
-    ratios = [ratio_of(claim, *own[n]) for n in known]
-    values = [r for r in ratios if r is not None]
-    same = (
-        len(values) > 1
-        and max(values) - min(values) <= 1e-5 * max(abs(v) for v in values)
-        and abs(values[0] - 1) > 1e-4
-    )
-    return Examination(
-        Fault.SCALE if same else Fault.BACKWARD,
-        "projection",
-        "the claim is not the derivative of its own cost",
-        discrepancies=own_discrepancies(claim, own, claim_own),
-        ratio=float(np.median(values)) if same else None,
-        wrong=tuple(n for n, r in known.items() if r > 1),
     )
 
 

@@ -11,13 +11,14 @@ meets those of all finer steps; else the answer is inconclusive, with the reason
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gradcheck.numerics import Array, Arrays, Estimate, axpy, basis, zeros_like
 
 Evaluate = Callable[[Sequence[Arrays]], Sequence[float]]
+AT_KINK = "a kink at the point"
 RATIO = 4.0
 NOISE_POINTS = 9
 NOISE_SAFETY = 8.0
@@ -26,11 +27,15 @@ _FIRST_ORDER, _PLATEAU = 3, 4.0
 
 @dataclass(frozen=True, slots=True)
 class Derivative:
-    """phi′(0) = value ± error; error is inf when no step gave a bound, and `reason` then says why."""
+    """phi′(0) = value ± error; error is inf when no step gave a bound, and `reason` then says why.
+
+    finer: the error without the two coarsest steps: what a repetition with smaller steps will have at most.
+    """
 
     value: float
     error: float
     reason: str = ""
+    finer: float = float("inf")
 
 
 def ladder(largest: float, levels: int) -> Array:
@@ -94,7 +99,7 @@ def combine(values: Sequence[float] | Array, steps: Array, noise: float, centre:
     astray = [abs(best[0] - e[0]) - best[1] - e[3] for e in estimates if e[2] > best[2]]
     beyond = max([0.0, *astray])
     jump = 0.0 if centre is None else slope_jump(phi, h, centre, noise)
-    reason = "a kink at the point" if jump else "finer steps leave the interval: a kink or a jump near the point"
+    reason = AT_KINK if jump else "finer steps leave the interval: a kink or a jump near the point"
     return Derivative(best[0], best[1] + 2 * beyond + jump, reason if beyond or jump else "")
 
 
@@ -172,9 +177,14 @@ def directional(
     values = np.asarray(evaluate(points), dtype=float)
     close, rows = values[:NOISE_POINTS], values[NOISE_POINTS:].reshape(len(directions), 2 * levels)
     noise = max(NOISE_SAFETY * measured_noise(close), 2 * roundoff * float(np.max(np.abs(close))), noise_floor)
-    return [
-        combine(row, steps, noise, float(close[NOISE_POINTS // 2])) for row, steps in zip(rows, ladders, strict=True)
-    ]
+    centre = float(close[NOISE_POINTS // 2])
+    return [_with_finer(row, steps, noise, centre) for row, steps in zip(rows, ladders, strict=True)]
+
+
+def _with_finer(row: Array, steps: Array, noise: float, centre: float) -> Derivative:
+    """The derivative of a whole ladder, and its error on the ladder without the two coarsest steps."""
+    whole = combine(row, steps, noise, centre)
+    return replace(whole, finer=max(whole.error, combine(row[4:], steps[2:], noise, centre).error))
 
 
 def gradient(

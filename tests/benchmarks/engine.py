@@ -12,7 +12,8 @@ def corners(subject: CorrectSubject, case: Case) -> tuple[Examination, Oracles |
     """The examination and the three estimates that it judged; None where it ended before (not finite).
 
     The cheap screen is left out, so that the full differences are taken everywhere. Whatever `judge` is
-    handed is what counts: copied from the call, so that no bound is computed in a second way here.
+    handed is what counts: copied from the call, so that no bound is computed in a second way here. The screening
+    of clean cases is left out: it ends before.
     """
     seen: list[Oracles] = []
     judge = ladder.judge
