@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.campaign.findings import failure_of, finding_of
+from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
 from gradcheck.campaign.verification import FATAL, Options, Outcome
 from gradcheck.checks import Examination
 from gradcheck.checks.operations import Trusted, examine_operation
@@ -16,6 +16,7 @@ from gradcheck.networks.sampling import MARGIN
 from gradcheck.oracles.operations import activation_of, trusted_operation
 from gradcheck.report import Finding, Power, Tally
 from gradcheck.subjects import Layout, Subject
+from gradcheck.subjects.claims import PLAIN_FUNCTION
 
 Draw = Callable[[np.random.Generator, int], OperationCase]
 Reference = Callable[[OperationCase], Trusted | None]
@@ -42,14 +43,21 @@ def _verify_one(subject: Subject, name: str, options: Options) -> Outcome:
     def draw(generator: np.random.Generator, k: int) -> OperationCase:
         return operation_case(subject, name, generator, _SIZES[k % len(_SIZES)])
 
-    layout = _layout(subject, name, options.seed)
+    plain = name in subject.offer.operation_shapes
+    layout = Layout() if plain else _layout(subject, name, options.seed)
     outcome = verify_function(subject, layout, draw, trusted_of, replace(options, max_examples=max(8, options.max_examples // max(1, len(subject.offer.operations)))))  # noqa: E501  # fmt: skip
     return replace(
         outcome,
         findings=tuple(replace(f, detail=f"{name}: {f.detail}") for f in outcome.findings),
         power=tuple(replace(p, parameter=f"{name}.{p.parameter}") for p in outcome.power),
-        notes=(f"{name}: {layout.describe()}" if name == "affine" else f"{name}: samples in {layout.samples}",),
+        notes=()
+        if plain
+        else (f"{name}: {layout.describe()}" if name == "affine" else f"{name}: samples in {layout.samples}",),
     )
+
+
+def _layout_note(name: str, layout: Layout) -> str:
+    return f"{name}: {layout.describe()}" if name == "affine" else f"{name}: samples in {layout.samples}"
 
 
 def verify_function(subject: Subject, layout: Layout, draw: Draw, reference: Reference, options: Options) -> Outcome:
@@ -86,6 +94,8 @@ def operation_case(
     subject: Subject, name: str, generator: np.random.Generator, sizes: tuple[int, int, int]
 ) -> OperationCase:
     """Gaussian arguments and cotangent for (from, to, m); activations keep a margin from their kinks."""
+    if name in subject.offer.operation_shapes:
+        return plain_case(subject, name, generator)
     before, after, m = sizes
     fixed = dict(subject.offer.operation_fixed.get(name, {}))
     if name == "affine":
@@ -100,8 +110,20 @@ def operation_case(
     return case.at({"x": x})
 
 
-def trusted_of(case: OperationCase) -> Trusted:
-    """The trusted corner of a built-in layer."""
+def plain_case(subject: Subject, name: str, generator: np.random.Generator) -> OperationCase:
+    """Gaussian arguments in shapes that an operation without a trusted definition takes; x stays away from 0."""
+    variants = subject.offer.operation_shapes[name]
+    shapes = variants[int(generator.integers(len(variants)))]
+    arguments = {n: generator.standard_normal(s) for n, s in shapes.items() if n}
+    x = arguments["x"]
+    arguments["x"] = x + np.copysign(3 * MARGIN, x)
+    return OperationCase(f"{PLAIN_FUNCTION}{name}", arguments, generator.standard_normal(shapes[""]), {})
+
+
+def trusted_of(case: OperationCase) -> Trusted | None:
+    """The trusted corner of a built-in layer; None for any other function."""
+    if case.operation.startswith(PLAIN_FUNCTION):
+        return None
     t = trusted_operation(case)
     return Trusted(t.output, t.output_error, t.pullback)
 
@@ -129,7 +151,8 @@ def _layout(subject: Subject, name: str, seed: int) -> Layout:
 
 
 def _failed(error: SubjectError, case: OperationCase, tally: Tally) -> Outcome:
-    return Outcome((failure_of(error, case),), tally, ())
+    unknown = error.kind == "unrecognised"
+    return Outcome((nothing_checked(error.message) if unknown else failure_of(error, case),), tally, ())
 
 
 def _finding(found: Examination, case: OperationCase) -> Finding:

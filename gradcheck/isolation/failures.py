@@ -16,7 +16,7 @@ from gradcheck.errors import GradcheckError, SubjectError
 
 LOST_CHANNEL: Final = 121  # exit code of a child that can no longer talk to its parent
 KINDS: Final = frozenset(
-    {"load", "exception", "timeout", "memory", "crash", "exit", "contract", "protocol", "unsupported"}
+    {"load", "exception", "timeout", "memory", "crash", "exit", "contract", "protocol", "unsupported", "unrecognised"}
 )
 
 _MAX_MESSAGE: Final = 600

@@ -14,6 +14,7 @@ from gradcheck.subjects import (
     from_to_bias_row,
     functional,
     layer_error,
+    layer_object,
     nielsen,
     parameter_dict,
     row_major,
@@ -59,6 +60,7 @@ CONVENTIONS: Mapping[str, Convention] = {
     "parameter_dict": parameter_dict,
     "flat_theta": flat_theta,
     "forward_backward": forward_backward,
+    "layer_object": layer_object,
 }
 BY_NAME_ONLY = frozenset({"row_major"})
 NOTHING_SAID = SubjectConfiguration()

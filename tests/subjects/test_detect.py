@@ -42,7 +42,7 @@ def test_every_convention_shows_itself():
     """Registry names, templates and calls belong together."""
     for name, convention in CONVENTIONS.items():
         assert name == convention.NAME
-        assert convention.TEMPLATE.startswith(("def ", "class "))
+        assert convention.TEMPLATE.startswith(("def ", "class ", "import numpy as np\n\nclass "))
         assert "\n" not in convention.CALL
 
 

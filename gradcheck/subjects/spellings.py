@@ -1,0 +1,79 @@
+"""How people spell parameters and their gradients: the one table, and where in an object they are kept.
+
+A place is a path into an object: attribute names and dictionary keys. It must not know conventions.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from gradcheck.numerics import Array
+
+Place = tuple[str, ...]
+GRADIENT_HOLDERS = ("grads", "grad", "gradients", "gradient", "dparams", "d", "derivatives", "deltas", "nabla", "diffs")
+VALUE_KEYS, GRADIENT_KEYS = ("val", "value", "data"), ("grad", "gradient", "dval", "d", "diff")
+_FULL = {"w": "weights", "b": "bias", "weights": "w", "weight": "w", "bias": "b", "biases": "b"}
+
+
+def gradient_names(name: str) -> list[str]:
+    """The usual names of the gradient of a parameter, the likeliest first: dW, d_W, grad_W, W_grad, dweights …"""
+    short = [name, *([_FULL[name.lower()]] if name.lower() in _FULL else [])]
+    short += [s.upper() for s in short if len(s) == 1] + [s.capitalize() for s in short if len(s) > 1]
+    forms = (
+        "d{0} d_{0} {0}_grad grad_{0} {0}_gradient gradient_{0} {0}_diff d{0}_ {0}grad grad{0} nabla_{0} dL_d{0} dJd{0}"
+    )
+    more = "{0}_gradients {0}_d delta_{0} {0}_delta g{0} g_{0} d{0}s {0}Grad {0}_error"
+    return list(dict.fromkeys(form.format(s) for form in f"{forms} {more}".split() for s in dict.fromkeys(short)))
+
+
+def is_gradient(place: Place) -> bool:
+    """Whether a place holds a gradient by its name."""
+    *holders, last = place
+    if any(h.strip("_") in GRADIENT_HOLDERS for h in holders) or last in GRADIENT_KEYS[:3]:
+        return True
+    low = last.lower()
+    return low.startswith(("grad", "d_", "nabla")) or low.endswith(("_grad", "_diff", "_gradient", "grad"))
+
+
+def arrays_in(thing: Any, depth: int = 3) -> Iterator[tuple[Place, Array]]:
+    """Arrays of floating-point numbers in an object's attributes, dictionaries and inner objects, by place."""
+    if depth == 0:
+        return
+    for name, value in members_in(thing):
+        if isinstance(value, np.ndarray):
+            if value.dtype.kind == "f" and value.ndim and value.size:
+                yield (name,), value
+        elif isinstance(value, Mapping) or (hasattr(value, "__dict__") and not callable(value)):
+            yield from (((name, *rest), a) for rest, a in arrays_in(value, depth - 1))
+
+
+def members_in(thing: Any) -> list[tuple[str, Any]]:
+    """Keys and values of a dictionary with string keys, or the attributes of an object."""
+    if isinstance(thing, Mapping):
+        return [(k, v) for k, v in thing.items() if isinstance(k, str)]
+    return list(getattr(thing, "__dict__", {}).items())
+
+
+def get(thing: Any, place: Place) -> Any:
+    """What is at a place; None where there is nothing."""
+    for name in place:
+        thing = thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None)
+    return thing
+
+
+def find_gradient(thing: Any, place: Place) -> Place | None:
+    """Where the gradient of the parameter at `place` is kept: beside it, or under its name in a holder of gradients."""
+    *holders, name = place
+    beside: list[Place] = [(*holders, n) for n in gradient_names(name)]
+    pairs: list[Place] = [(*holders, k) for k in GRADIENT_KEYS] if name in VALUE_KEYS and holders else []
+    held: list[Place] = [(h, n) for h in GRADIENT_HOLDERS for n in (name, *gradient_names(name))]
+    held += [(holders[0], h, n) for h in GRADIENT_HOLDERS for n in (name,) if holders]
+    held += [(f"{holders[0]}_{h}", name) for h in GRADIENT_HOLDERS for _ in holders[:1]]
+    top: list[Place] = [(n,) for n in gradient_names(name)] if holders else []
+    known = {p for p in (*beside, *pairs, *held, *top) if _numbers(get(thing, p))}
+    return next((p for p in (*pairs, *beside, *held, *top) if p in known and p != place), None)
+
+
+def _numbers(value: Any) -> bool:
+    return isinstance(value, (np.ndarray, np.generic)) and np.asarray(value).dtype.kind in "fiu"
