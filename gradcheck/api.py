@@ -131,6 +131,9 @@ def check_vjp(
     as ∂f/∂x + i ∂f/∂y; None recognises which. Functions need not be holomorphic. Cotangents are Gaussian, never all ones;
     integer results get the cotangent None. At a kink any value between the one-sided derivatives is a convention.
 
+    The pullback must answer for the arrays that it is handed, also after another call of primal: for a layer that keeps its
+    cache, run its forward pass inside the pullback.
+
     Returns the report. Raises UsageError for the caller's own mistakes.
     """
     from gradcheck.campaign.functions import verify_pair

@@ -9,6 +9,8 @@ import numpy as np
 from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
 from gradcheck.campaign.verification import FATAL, Options, Outcome
 from gradcheck.checks import Examination
+from gradcheck.checks.ladder import effects
+from gradcheck.checks.laws import linear
 from gradcheck.checks.operations import Trusted, examine_operation
 from gradcheck.errors import SubjectError
 from gradcheck.networks import OperationCase, activation_named
@@ -21,6 +23,10 @@ from gradcheck.subjects.claims import PLAIN_FUNCTION
 Draw = Callable[[np.random.Generator, int], OperationCase]
 Reference = Callable[[OperationCase], Trusted | None]
 _SIZES = ((1, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 2), (2, 3, 2), (3, 2, 5), (3, 3, 3), (5, 4, 7))
+
+_TELLING = 5
+"""The number of a case with several components of each kind: with one, a dead unit looks like an ignored cotangent."""
+_EFFECTS = 8
 
 
 def verify_operations(subject: Subject, options: Options) -> Outcome:
@@ -67,11 +73,14 @@ def verify_function(subject: Subject, layout: Layout, draw: Draw, reference: Ref
     power: dict[str, list[float]] = {}
     checked = components = 0
     previous: OperationCase | None = None
+    unlawful = _laws(subject, layout, draw(np.random.default_rng([options.seed, 9]), _TELLING))
+    if unlawful is not None:
+        return Outcome((_finding(*unlawful),), Tally(1, 1), ())
     for k in range(options.max_examples):
         case = draw(generator, k)
         try:
             found = examine_operation(
-                subject, case, layout, reference(case), other=(previous or case) if k < 4 else None
+                subject, case, layout, reference(case), other=(previous or case) if k < _EFFECTS else None
             )
         except SubjectError as error:
             return _failed(error, case, Tally(checked, components))
@@ -88,6 +97,21 @@ def verify_function(subject: Subject, layout: Layout, draw: Draw, reference: Ref
             options.progress(k + 1, options.max_examples)
     powers = tuple(_powers(power))
     return Outcome((), Tally(checked, components, silent.total(), dict(silent)), powers)
+
+
+def _laws(subject: Subject, layout: Layout, case: OperationCase) -> tuple[Examination, OperationCase] | None:
+    """The law that the pullback breaks, before values are compared: a name says more than a number."""
+    try:
+        pullback = subject.vjp(case, layout)[1]
+        claim = pullback(case.cotangent)
+        broken = (
+            None if claim.problems else effects(subject, case, case, layout) or linear(case, pullback, claim.gradient)
+        )
+    except SubjectError as error:
+        if error.kind in FATAL:
+            raise
+        return None  # the campaign will meet it, and says so
+    return None if broken is None else (broken, case)
 
 
 def operation_case(

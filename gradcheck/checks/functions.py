@@ -12,6 +12,7 @@ import numpy as np
 from gradcheck.checks.claim_noise import claim_error
 from gradcheck.checks.comparison import Discrepancy, compare
 from gradcheck.checks.ladder import Examination, Fault, effects, own_discrepancies, structure
+from gradcheck.checks.laws import linear
 from gradcheck.checks.operations import Trusted
 from gradcheck.errors import SubjectError
 from gradcheck.networks import OperationCase
@@ -72,7 +73,9 @@ def examine_function(
     """
     value, pullback = subject.vjp(case, LAYOUT)
     claim = pullback(case.cotangent)
-    broken = structure(claim) or (effects(subject, case, other, LAYOUT) if other is not None else None)
+    broken = structure(claim)
+    if broken is None and other is not None:
+        broken = effects(subject, case, other, LAYOUT) or linear(case, pullback, claim.gradient)
     if broken is not None:
         return Examined(broken, {})
     estimate = Estimate(claim.gradient, _claim_error(subject, case, claim.gradient, trusted), "claim")

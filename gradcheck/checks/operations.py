@@ -11,6 +11,7 @@ import numpy as np
 
 from gradcheck.checks.comparison import Discrepancy, compare, relative_power
 from gradcheck.checks.ladder import Examination, Fault, against_own, effects, own_discrepancies, structure
+from gradcheck.checks.laws import linear
 from gradcheck.networks import OperationCase
 from gradcheck.numerics import Array, Arrays, Estimate, random_direction, unit_roundoff
 from gradcheck.oracles.finite_difference import Derivative, directional
@@ -45,7 +46,7 @@ def examine_operation(
     claim = pullback(case.cotangent)
     broken = structure(claim)
     if broken is None and other is not None:
-        broken = effects(subject, case, other, layout)
+        broken = effects(subject, case, other, layout) or linear(case, pullback, claim.gradient)
     if broken is not None:
         return broken
     error = {n: trusted.pullback.error[n] for n in claim.gradient} if trusted else rounding_guess(case, claim.gradient)

@@ -11,14 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.networks import Case, Point
+from gradcheck.errors import SubjectError
+from gradcheck.networks import Case, OperationCase, Point
 from gradcheck.numerics import Array
+from gradcheck.subjects import arrangements
 from gradcheck.subjects.claims import read_claim
 from gradcheck.subjects.failures import subject_code
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.protocol import Adapter, Call, Effect, Malformed
 
 _ROUNDINGS = 16  # what another order of summation may change in the last digits, in units of the dtype's epsilon
+_ROUNDING_SAFETY = 1e3  # between what numbers moved in the last place do to a result, and what counts as another result
+_JITTERS = 3
+_COTANGENTS = ("dout", "cotangent")  # how the names of what the pullback is handed begin
 _STEP, _GROSS = 1e-5, 1e-2  # of `_ignores_point`: a finite difference good to ten digits must disagree by a percent
 
 Leaves = dict[str, Any]
@@ -28,17 +33,33 @@ Frozen = dict[str, tuple[str, tuple[int, ...], bytes]]
 def observe(adapter: Adapter, point: Point, other: Point, layout: Layout) -> list[Effect]:
     """Every effect that evaluations at `point` and at `other` show.
 
-    Both points have the same shapes and differ in their numbers. Raises Malformed where the results cannot be read.
+    The points may have different shapes; one in the shapes of `point` is made here.
+    Raises Malformed where the results cannot be read.
     """
     observer = _Observer(adapter, layout)
     effects = observer.mutation(point)
     effects += observer.aliasing(point)
     repeated = observer.repetition(point) or observer.interleaving(point, other)
+    alike = companion(point)
     if not effects and not repeated:
-        repeated = observer.same_arguments(point) or observer.frozen(point, other)
+        repeated = (
+            observer.same_arguments(point)
+            or observer.frozen(point, other)
+            or observer.interleaving(point, alike)
+            or observer.forward_between(point, alike)
+            or observer.forward_between(point, other)
+        )
     if not any(effect.kind == "accumulation" for effect in repeated):
         effects += observer.overwriting(point, other)
+    if not effects and not repeated:
+        effects += observer.writing(point) or observer.arrangement(point) or observer.stride_zero(point)
     return list(dict.fromkeys(effects + repeated))
+
+
+def companion(point: Point) -> Point:
+    """Other numbers in the same shapes, near enough to be as harmless; targets stay as they are."""
+    moved = point.at({n: 0.75 * a + 0.0625 for n, a in point.arguments.items()})
+    return replace(moved, inputs=0.75 * moved.inputs + 0.0625) if isinstance(moved, Case) else moved
 
 
 class _Observer:
@@ -57,14 +78,20 @@ class _Observer:
         return effects
 
     def aliasing(self, point: Point) -> list[Effect]:
-        """Results that share memory with an argument or with one another."""
+        """Results that share memory with an argument or with one another.
+
+        A cotangent handed on (``return dout``) is none: it belongs to the backward pass, which is done with it, and jax,
+        autograd and torch hand it on too.
+        """
         single = point if self._adapter.offer.batch else first_sample(point)
         call = self._call(single)
-        handed = dict(leaves(call.arrays))
+        handed = {n: a for n, a in leaves(call.arrays) if not n.startswith(_COTANGENTS)}
         results = dict(leaves(self._gradient(call, single)))
+        passed_on = [a for n, a in leaves(call.arrays) if n.startswith(_COTANGENTS)]
         pairs = [(n, a) for n, g in results.items() for a, h in handed.items() if shares(g, h)]
         effects = [Effect("aliasing", f"the gradient of {n} shares memory with the argument {a}") for n, a in pairs]
         names = list(results)
+        names = [n for n in names if not any(shares(results[n], d) for d in passed_on)]
         twins = [(n, k) for i, n in enumerate(names) for k in names[i + 1 :] if shares(results[n], results[k])]
         return effects + [Effect("aliasing", f"the gradients of {n} and {k} share memory") for n, k in twins]
 
@@ -119,6 +146,114 @@ class _Observer:
             return []
         return [Effect("stale_state", "the gradient at a second point is exactly that at the first one")]
 
+    def forward_between(self, point: Point, other: Point) -> list[Effect]:
+        """Forward at `point`, forward at `other`, backward at `point`: the cache must still be that of `point`."""
+        if not self._has_value():
+            return []
+        before = self._gradients(point)
+        call = self._call(point)
+        call.rest["between"] = lambda: self._value(self._call(other), other)
+        self._value(self._call(other), other)
+        after = frozen_copy(self._gradient(call, point))
+        what = (
+            "the gradient of {} is another one after a forward pass at other values: it rests on the last forward pass"
+        )
+        return [Effect("stale_state", what.format(n)) for n in before if not same(before[n], after.get(n))]
+
+    def writing(self, point: Point) -> list[Effect]:
+        """A write that numpy refuses on a read-only array, and that changes it somewhere: at smaller or larger numbers."""
+        call = self._call(point)
+        call.rest["arranged"] = True
+        arrangements.rearrange(call.arrays, arrangements.read_only, arrangements.names_of(call.arrays))
+        try:
+            if self._has_value():
+                self._value(call, point)
+            self._gradient(call, point)
+        except SubjectError as error:
+            if "read-only" not in error.message or "buffer source" in error.message:
+                return []
+            return self._written_somewhere(point, error.message)
+        return []
+
+    def _written_somewhere(self, point: Point, message: str) -> list[Effect]:
+        for factor in (-1.0, 100.0, 0.01):
+            try:
+                found = self.mutation(_scaled(point, factor))
+            except SubjectError:
+                continue
+            if found:
+                return [Effect("mutation", f"{e.what} (where its numbers are others; {message})") for e in found]
+        return []
+
+    def arrangement(self, point: Point) -> list[Effect]:
+        """The same numbers in another order of memory must give the same answer."""
+        plain = self._results(point)
+        for words, how in arrangements.ARRANGEMENTS.items():
+            names = arrangements.names_of(self._call(point).arrays)
+            changed = self._changed(point, plain, how, names)
+            if changed:
+                culprits = [n for n in names if self._changed(point, plain, how, [n])] or names
+                return [
+                    Effect("memory_order", f"the {n} is another one when {', '.join(culprits)} is {words}")
+                    for n in changed
+                ]
+        return []
+
+    def stride_zero(self, point: Point) -> list[Effect]:
+        """Equal rows must give the same answer whether each has memory of its own or all share one."""
+        for name in arrangements.names_of(self._call(point).arrays):
+            plain = self._arranged(point, arrangements.repeated, [name])
+            if plain is None or not all(np.isfinite(a).all() for a in plain.values()):
+                continue
+            found = self._arranged(point, arrangements.broadcast, [name])
+            changed = self._unlike(point, plain, found, arrangements.repeated, [name])
+            if changed:
+                what = f"the {{}} is another one when {name} is a broadcast array, whose rows share memory"
+                return [Effect("memory_order", what.format(n)) for n in changed]
+        return []
+
+    def _changed(self, point: Point, plain: Leaves, how: arrangements.Rearrange, names: list[str]) -> list[str]:
+        return self._unlike(point, plain, self._arranged(point, how, names), None, names)
+
+    def _unlike(
+        self, point: Point, plain: Leaves, found: Leaves | None, base: arrangements.Rearrange | None, names: list[str]
+    ) -> list[str]:
+        """Results that differ by more than numbers moved in the last place make them differ."""
+        if found is None:
+            return []
+        changed = [n for n in plain if not same(plain[n], found.get(n))]
+        if not changed:
+            return []
+        spread = self._spread(point, plain, base, names)
+        return [n for n in changed if not _within(plain[n], found.get(n), spread.get(n, np.inf))]
+
+    def _spread(
+        self, point: Point, plain: Leaves, base: arrangements.Rearrange | None, names: list[str]
+    ) -> dict[str, float]:
+        """Per result, the largest change that two units in the last place of every argument bring about."""
+        generator = np.random.default_rng(0)
+        spread = dict.fromkeys(plain, 0.0)
+        for _ in range(_JITTERS):
+            moved = self._arranged(point, lambda a: arrangements.jittered(base(a) if base else a, generator), names)
+            for n in plain:
+                known = moved is not None and n in moved and moved[n].shape == plain[n].shape
+                change = float(np.max(np.abs(moved[n] - plain[n]), initial=0.0)) if known and moved else np.inf
+                spread[n] = max(spread[n], np.inf if np.isnan(change) else change)
+        return spread
+
+    def _arranged(self, point: Point, how: arrangements.Rearrange, names: list[str]) -> Leaves | None:
+        """The results with some arguments rearranged; None where the subject refuses them."""
+        try:
+            calls = [self._call(point) for _ in range(2)]
+            for call in calls:
+                call.rest["arranged"] = True
+                arrangements.rearrange(call.arrays, how, names)
+            value = {"value": np.array(self._value(calls[0], point))} if self._has_value() else {}
+            gradient = frozen_copy(self._gradient(calls[1], point))
+        except (SubjectError, Malformed):
+            return None
+        return {**value, **{f"gradient of {n}": g for n, g in gradient.items()}}
+
     def _slope(self, case: Case) -> float:
         direction = read_claim(self._gradients(case), self._call(case)).gradient
         length = float(np.sqrt(sum(np.sum(g**2) for g in direction.values()))) or 1.0
@@ -168,6 +303,14 @@ def first_sample(point: Point) -> Point:
     return replace(point, inputs=point.inputs[:, :1], targets=point.targets[:, :1])
 
 
+def _scaled(point: Point, factor: float) -> Point:
+    """The same point with its numbers and its cotangent multiplied, targets aside."""
+    scaled = point.at({n: factor * a for n, a in point.arguments.items()})
+    if isinstance(scaled, OperationCase):
+        return replace(scaled, cotangent=factor * scaled.cotangent)
+    return replace(scaled, inputs=factor * scaled.inputs) if isinstance(scaled, Case) else scaled
+
+
 def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Everything in nested lists and dicts by readable name: ``weights[1]``, ``parameters['W1']``, ``x``."""
     if isinstance(value, Mapping):
@@ -206,6 +349,18 @@ def same(a: Array, b: Array | None) -> bool:
     if b is None or a.shape != b.shape or a.dtype != b.dtype:
         return False
     return a.tobytes() == b.tobytes() or _close(a, b)
+
+
+def _within(a: Array, b: Array | None, spread: float) -> bool:
+    """Whether two results differ by no more than rounding can: that of the case itself, and a few digits of float32."""
+    if b is None or a.shape != b.shape:
+        return False
+    if not (np.isfinite(a).all() and np.isfinite(spread)):
+        return True
+    size = float(np.max(np.abs(a), initial=0.0))
+    coarse = [float(np.finfo(t).eps) for t in (np.dtype(np.float32), a.dtype) if t.kind in "fc"]
+    single = 64 * max(coarse) * size
+    return bool(np.max(np.abs(a - b), initial=0.0) <= _ROUNDING_SAFETY * spread + single)
 
 
 def _close(a: Array, b: Array) -> bool:

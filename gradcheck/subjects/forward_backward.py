@@ -137,8 +137,9 @@ class ForwardBackward:
     def gradient(self, call: Call, cotangent: Array) -> Mapping[str, Any]:
         """Forward, then backward of the cotangent."""
         layer = self._layer(call)
-        call.arrays["dout"][...] = cotangent if call.layout.samples == "columns" else cotangent.T
+        call.hand_over("dout", cotangent if call.layout.samples == "columns" else cotangent.T)
         out, cache = self._forward(call)
+        call.between()
         values = {**self._values(call), "out": out, "cache": cache}
         second = layer.backward.takes - {"dout", "parameter"}
         if len(second) == 1 and cache is not call.arrays["x"]:  # whatever its name: what forward returned second

@@ -135,7 +135,9 @@ class ParameterDict:
 
     def gradient(self, call: Call, cotangent: Array) -> Mapping[str, Any]:
         """Forward, then backward: the entries of `grads` that belong to parameters."""
-        return self._named(self._functions["backward"](self._values(call)), call)
+        values = self._values(call)
+        call.between()
+        return self._named(self._functions["backward"](values), call)
 
     def _values(self, call: Call) -> dict[str, Any]:
         """Run the forward pass: every value that cost and backward may ask for."""

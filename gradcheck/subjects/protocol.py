@@ -88,7 +88,7 @@ class Malformed(Exception):
 class Effect:
     """A broken promise about state: `kind` says which, `what` names the array or call, in words."""
 
-    kind: Literal["mutation", "aliasing", "nondeterminism", "stale_state", "accumulation"]
+    kind: Literal["mutation", "aliasing", "nondeterminism", "stale_state", "accumulation", "memory_order"]
     what: str
 
 
@@ -174,7 +174,8 @@ class Adapter(Protocol):
 class Call:
     """Arguments of one evaluation: the point they came from, and `arrays`, everything handed over, by readable name.
 
-    `rest` holds whatever else the adapter needs (the subject's object, names, sizes). `refresh` reads what the
+    `rest` holds whatever else the adapter needs (the subject's object, names, sizes); a function under "between" there is
+    run between the forward and the backward pass, where the convention has both. `refresh` reads what the
     subject's own object holds by now, under the names of `arrays`: it may have assigned new arrays to its attributes.
     """
 
@@ -183,6 +184,16 @@ class Call:
     arrays: dict[str, Any]
     rest: dict[str, Any] = field(default_factory=dict)
     refresh: Callable[[], Mapping[str, Any]] | None = None
+
+    def hand_over(self, name: str, values: Array) -> None:
+        """Write a cotangent into its array, unless an experiment arranged the arrays as they are to be."""
+        if "arranged" not in self.rest:
+            self.arrays[name][...] = values
+
+    def between(self) -> None:
+        """What happens between forward and backward: nothing, unless an experiment put something there."""
+        if "between" in self.rest:
+            self.rest["between"]()
 
     def now(self) -> dict[str, Any]:
         """Everything handed over, as it is now."""

@@ -249,12 +249,11 @@ def test_a_cotangent_that_is_written_to_is_a_mutation(file, operation_case):
     assert [(e.kind, e.what) for e in seen] == [("mutation", "dout")]
 
 
-def test_a_returned_cotangent_is_aliasing(file, operation_case):
-    """``return dout`` hands the caller's own array back."""
+def test_a_returned_cotangent_is_no_aliasing(file, operation_case):
+    """``return dout`` is how jax, autograd and torch pass a cotangent on."""
     functions = {"identity_forward": lambda x: (x.copy(), None), "identity_backward": lambda dout, cache: dout}
     subject = LocalSubject(detect(members_of(functions), "n"))
-    seen = subject.effects(*(operation_case("identity", {"activation": "identity"}, s) for s in (1, 2)), ROWS)
-    assert [e.what for e in seen] == ["the gradient of x shares memory with the argument dout"]
+    assert subject.effects(*(operation_case("identity", {"activation": "identity"}, s) for s in (1, 2)), ROWS) == []
 
 
 def test_a_malformed_result_has_no_effects(effects):

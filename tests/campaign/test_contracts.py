@@ -1,0 +1,127 @@
+"""Contracts, through whole verifications: each is broken by one edit, and kept by the neighbour without it."""
+
+import numpy as np
+import pytest
+
+import gradcheck
+
+LAYER = """
+import numpy as np
+
+KEPT = {}
+
+def relu_forward(x):
+    out = np.maximum(x, 0)
+    KEPT["x"] = x
+    return out, x
+
+def relu_backward(dout, cache):
+    return dout * (cache > 0)
+"""
+EDITS = {
+    "cotangent written": ("return dout * (cache > 0)", "dout[cache <= 0] = 0; return dout * 1", "GC201"),
+    "clipped in place": ("out = np", "x[np.abs(x) > 9] = 9; out = np", "GC201"),
+    "aliases the input": (
+        "return dout * (cache > 0)",
+        "cache[...] = dout * (cache > 0); return cache",
+        "GC201",
+    ),
+    "global cache": ("(cache > 0)", "(KEPT['x'] > 0) if KEPT['x'].shape == dout.shape else dout * 0", "GC204"),
+    "memory order": ("(cache > 0)", "(cache.ravel('K').reshape(cache.shape) > 0)", "GC206"),
+    "ignores upstream": ("return dout * (cache > 0)", "return 1.0 * (cache > 0)", "GC208"),
+    "clips upstream": ("return dout", "return np.clip(dout, -0.1, 0.1)", "GC207"),
+    "constant term": ("(cache > 0)", "(cache > 0) + 0.1 * cache", "GC207"),
+    "column of a bias": ("return dout * (cache > 0)", "return (dout * (cache > 0))[:1]", "GC104"),
+}
+
+
+def verified(tmp_path, *edits):
+    """The report of the layer with these edits, in this process."""
+    source = LAYER
+    for old, new in edits:
+        assert old in source
+        source = source.replace(old, new)
+    path = tmp_path / "layer.py"
+    path.write_text(source)
+    return gradcheck.verify(path, max_examples=16, in_process=True)
+
+
+def test_the_neighbour_of_all_keeps_every_contract(tmp_path):
+    """It even keeps a cache that nobody reads."""
+    assert verified(tmp_path).verdict == "pass"
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_each_contract_is_seen_broken(tmp_path, name):
+    """By one edit, with its own code."""
+    old, new, code = EDITS[name]
+    report = verified(tmp_path, (old, new))
+    assert (report.verdict, report.findings[0].code.name) == ("fail", code)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("return dout * (cache > 0)", "g = dout.copy(); g[cache <= 0] = 0; return g"),
+        ("return dout * (cache > 0)", "g = np.array(dout); g *= np.asarray(cache) > 0; return g"),
+        ("out = np", "assert x.flags.c_contiguous, 'contiguous arrays only'; out = np"),
+        ("return dout * (cache > 0)", "return np.ascontiguousarray(dout) * (np.ascontiguousarray(cache) > 0)"),
+        ("return dout * (cache > 0)", "dout *= 1.0; return dout * (cache > 0)"),
+        ("return out, x", "return out, out"),
+    ],
+    ids=[
+        "own copy",
+        "in place on a copy",
+        "refuses strides",
+        "contiguous copies",
+        "same bytes written",
+        "cache is the output",
+    ],
+)
+def test_unusual_but_right_code_raises_no_alarm(tmp_path, edit):
+    """In-place but safe, refusing, or rewriting the same bytes."""
+    assert verified(tmp_path, edit).findings == ()
+
+
+X = np.array([0.5, -1.25, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("pullback", "code"),
+    [
+        (lambda g, x: g * 2 * x, None),
+        (lambda g, x: 2 * x, "GC208"),
+        (lambda g, x: np.tanh(g) * 2 * x, "GC207"),
+        (lambda g, x: g * 2 * x + 0.01, "GC207"),
+        (lambda g, x: g * 2 * x.ravel("K").reshape(x.shape)[::-1][::-1], None),
+        (lambda g, x: g * np.lib.stride_tricks.as_strided(2 * x, x.shape, (8,)), None),
+    ],
+)
+def test_a_pullback_keeps_the_laws_or_breaks_them(pullback, code):
+    """`check_vjp` of x²."""
+    report = gradcheck.check_vjp(lambda x: x**2, pullback, [X], max_examples=6)
+    assert [f.code.name for f in report.findings] == ([code] if code else [])
+
+
+def test_a_pullback_that_rests_on_the_last_forward_pass():
+    """The arrays that it is handed are others; the neighbour uses them."""
+    kept = {}
+
+    def primal(x):
+        kept["x"] = x.copy()
+        return x**2
+
+    stale = gradcheck.check_vjp(primal, lambda g, x: g * 2 * kept["x"], [X], max_examples=4)
+    assert [f.code.name for f in stale.findings] == ["GC204"]
+    assert gradcheck.check_vjp(primal, lambda g, x: g * 2 * x, [X], max_examples=4).findings == ()
+
+
+@pytest.mark.parametrize("x", [np.array(0.5), np.array([[1.0, 2.0]])], ids=["0-d", "one row"])
+def test_scalars_and_single_rows_raise_no_alarm(x):
+    """Passing a cotangent on included: x + 1."""
+    assert gradcheck.check_vjp(lambda x: x + 1, lambda g, x: g, [x], max_examples=4).findings == ()
+
+
+def test_a_sum_may_hand_its_cotangent_to_both():
+    """``return g, g`` for x + y."""
+    assert gradcheck.check_vjp(lambda x, y: x + y, lambda g, x, y: (g, g), [X, X], max_examples=4).findings == ()
