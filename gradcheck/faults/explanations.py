@@ -127,6 +127,33 @@ CODES: Mapping[str, Text] = {
         "the gradient of W1 grows by the same amount at each call",
         "the first call",
     ),
+    "GC206": Text(
+        "the answer depends on how an array lies in memory",
+        "The same numbers in Fortran order, with strides, reversed, as a broadcast or a read-only array give another result.",
+        "",
+        'mask = x.ravel("K").reshape(x.shape) > 0  # the order of the memory',
+        "mask = x > 0",
+        "the gradient of x is another one when x is in Fortran order",
+        "contiguous arrays in C order; an exception for other arrays is no finding",
+    ),
+    "GC207": Text(
+        "the pullback is not linear in its cotangent",
+        "A pullback B is a product with the transposed Jacobian: B(0) = 0 and B(a u + b v) = a B(u) + b B(v).",
+        "B(v) = Jᵀ v",
+        "dx = np.clip(dout, -1, 1) * (x > 0)",
+        "dx = dout * (x > 0)",
+        "the gradient of x is not linear in the upstream gradient: B(2u) is not 2 B(u)",
+        "small upstream gradients, where clipping does nothing; a wrong but linear pullback keeps the law",
+    ),
+    "GC208": Text(
+        "the upstream gradient is ignored",
+        "The result is the same for every upstream gradient: it is right only behind a sum, whose gradient is 1.",
+        "dx = Jᵀ dout",
+        "dx = 1.0 * (x > 0)",
+        "dx = dout * (x > 0)",
+        "the gradient of x is the same for every upstream gradient: multiply by it",
+        "an upstream gradient of ones, as a check of f(x).sum() has",
+    ),
     "GC301": Text(
         "the forward pass or the cost differs from what is declared",
         "The gradient is that of the subject's own cost, but this cost is not the one of its name: another activation, cost or "
