@@ -50,7 +50,7 @@ def _equal(arrays: list[Array]) -> bool:
 
 def _differ(left: list[Array], right: list[Array], noise: "_Noise") -> bool:
     """Whether two sums differ by more than rounding; the noise is asked for only where they differ at all."""
-    difference = float(np.max(np.abs(sum(left) - sum(right)), initial=0.0))  # type: ignore[arg-type]
+    difference = float(np.max(np.abs(sum(left) - sum(right)), initial=0.0))
     size = max([float(np.max(np.abs(a), initial=0.0)) for a in (*left, *right)])
     return difference > 128 * noise.unit * size + 1e-300 and (not right or difference > noise.bound())
 
