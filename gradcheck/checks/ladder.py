@@ -158,10 +158,10 @@ def judge(case: Case, oracles: Oracles, primal_agrees: bool | None) -> Examinati
     known = [r for r in claim_own.values() if r is not None]
     own_agrees = all(r <= 1.0 for r in known) if known else None
     if against_trusted.agrees and own_agrees is not False:
-        return _clean(against_trusted, agreement)
+        return clean(against_trusted, agreement)
     if against_trusted.agrees and clips_probabilities(case):
         reason = "a probability is so near 0 or 1 that its cost may guard the logarithm"
-        return replace(_clean(against_trusted, 0.0), silent=reason)
+        return replace(clean(against_trusted, 0.0), silent=reason)
     if against_trusted.agrees:
         return _cost_code(claim, oracles, claim_own, agreement)
     ratio = constant_ratio(claim.value, trusted)
@@ -215,7 +215,8 @@ def _only_single(case: Case, claim: Estimate, trusted: Estimate) -> bool:
     return compare(single, trusted).agrees
 
 
-def _clean(against: Comparison, agreement: float) -> Examination:
+def clean(against: Comparison, agreement: float) -> Examination:
+    """No discrepancy; silent where no tensor's gradient stands out of rounding."""
     silent = (
         "" if any(p < NO_POWER for p in against.typical.values()) else "no tensor's gradient stands out of rounding"
     )

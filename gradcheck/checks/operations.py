@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.checks.comparison import Discrepancy, compare, relative_power
-from gradcheck.checks.ladder import Examination, Fault, against_own, effects, own_discrepancies, structure
+from gradcheck.checks.ladder import Examination, Fault, against_own, clean, effects, own_discrepancies, structure
 from gradcheck.checks.laws import linear
 from gradcheck.networks import OperationCase
 from gradcheck.numerics import Array, Arrays, Estimate, random_direction, unit_roundoff
@@ -94,19 +94,18 @@ def _triangle(
     comparison = compare(claim, trusted.pullback)
     own_claim, own_trusted = against_own(claim, own), against_own(trusted.pullback, own)
     own_agrees = all(r <= 1 for r in own_claim.values() if r is not None)
+    confirmed = own_agrees and all(own_claim.get(n) is not None for n in comparison.wrong())
     output_agrees = value is None or bool(np.all(np.abs(value - trusted.output) <= 4 * trusted.output_error + 1e-300))
     agreement = max((r for r in own_trusted.values() if r is not None), default=0.0)
     if comparison.agrees and own_agrees and output_agrees:
-        return Examination(
-            None, "components", power=comparison.power, components=comparison.components, agreement=agreement
-        )
+        return clean(comparison, agreement)
     if comparison.agrees and output_agrees:
         message = "the pullback is the trusted one, but not the derivative of its own forward pass"
         wrong = tuple(n for n, r in own_claim.items() if r is not None and r > 1)
         return Examination(
             Fault.COST_CODE, "triangle", message, discrepancies=own_discrepancies(claim, own, own_claim), wrong=wrong
         )
-    return _wrong(comparison.discrepancies, tuple(comparison.wrong()), own_agrees, output_agrees, agreement)
+    return _wrong(comparison.discrepancies, tuple(comparison.wrong()), confirmed, output_agrees, agreement)
 
 
 def _wrong(

@@ -122,7 +122,7 @@ class OperationCase:
             "operation": self.operation,
             "arguments": {name: a.tolist() for name, a in self.arguments.items()},
             "cotangent": self.cotangent.tolist(),
-            "fixed": dict(self.fixed),
+            "fixed": {n: v.tolist() if isinstance(v, np.ndarray) else v for n, v in self.fixed.items()},
             "dtype": self.dtype,
         }
 
@@ -133,7 +133,7 @@ def case_from_json(data: Mapping[str, Any], vocabulary: Vocabulary | None = None
         if data.get("kind") == "operation":
             arguments = {name: np.asarray(a, dtype=np.float64) for name, a in data["arguments"].items()}
             cotangent = np.asarray(data["cotangent"], dtype=np.float64)
-            return OperationCase(data["operation"], arguments, cotangent, dict(data["fixed"]), data["dtype"])
+            return OperationCase(data["operation"], arguments, cotangent, _fixed(data["fixed"]), data["dtype"])
         architecture = architecture_from_json(data["architecture"], vocabulary)
         parameters = {name: np.asarray(a, dtype=np.float64) for name, a in data["parameters"].items()}
         inputs = np.asarray(data["inputs"], dtype=np.float64)
@@ -143,6 +143,11 @@ def case_from_json(data: Mapping[str, Any], vocabulary: Vocabulary | None = None
         raise UsageError(msg) from error
     _require_shapes(architecture, parameters, inputs, targets)
     return Case(architecture, parameters, inputs, targets)
+
+
+def _fixed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings; lists are arrays again."""
+    return {n: np.asarray(v) if isinstance(v, list) else v for n, v in data.items()}
 
 
 def digest(point: Point) -> str:

@@ -24,5 +24,10 @@ class NumpyNamespace:
         """Error function, elementwise (math.erf), in the dtype of `x`."""
         return np.asarray(_erf(x), dtype=np.asarray(x).dtype)
 
+    @staticmethod
+    def stop_gradient(x: Array) -> Array:
+        """Itself: numpy differentiates nothing."""
+        return x
+
 
 xp_numpy = NumpyNamespace()

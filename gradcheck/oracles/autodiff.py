@@ -39,6 +39,8 @@ class _JaxNamespace:
     """jax.numpy with `erf`: the same `xp` that numpy's definitions run on."""
 
     def __getattr__(self, name: str) -> Any:
+        if name == "stop_gradient":
+            return _jax().lax.stop_gradient
         return _jax().scipy.special.erf if name == "erf" else getattr(_jax().numpy, name)
 
 
@@ -134,6 +136,20 @@ def function_vjp(function: Callable[..., Any], arguments: Arrays, cotangent: Arr
 
     value, gradient = jax.jit(run)(dict(arguments), cotangent)
     return np.asarray(value), {name: np.asarray(g) for name, g in gradient.items()}
+
+
+def vjp_equations(define: Callable[..., Any], arguments: Arrays, cotangent: Array) -> Any:
+    """The jaxpr of (arguments, cotangent) -> (output, cotangents of the arguments in their order) of `define(p, xp)`."""
+
+    def run(arguments: Mapping[str, Any], ct: Any) -> Any:
+        value, pullback = _jax().vjp(lambda p: define(p, xp_jax), arguments)
+        gradient = pullback(ct)[0]
+        return value, [gradient[n] for n in arguments]
+
+    names = list(arguments)
+    return _jax().make_jaxpr(lambda values, ct: run(dict(zip(names, values, strict=True)), ct))(
+        [arguments[n] for n in names], cotangent
+    )
 
 
 def activation_value_and_vjp(activation: Activation, x: Array, cotangent: Array) -> tuple[Array, Array]:

@@ -1,0 +1,99 @@
+"""What a layer is: one definition against the namespace `xp`, its random cases, and the spellings people use for its names.
+
+p     differentiable arguments by name
+s     settings by name: integers, numbers, and arrays that are not differentiated (masks, indices, targets)
+xp    array namespace: numpy or jax.numpy
+
+The definition runs in numpy as it stands, and under `jax.grad` it is the oracle. It must not know subjects.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradcheck.numerics import Array
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Dice:
+    """Where a case's sizes, settings and numbers come from; `pinned` settings are those that the subject fixes itself.
+
+    small: whether sizes stay at their lower limits, as in the first cases of a campaign.
+    """
+
+    generator: np.random.Generator
+    pinned: Settings = field(default_factory=dict)
+    small: bool = False
+
+    def size(self, low: int, high: int) -> int:
+        """A size from low to high, both included."""
+        return low if self.small else int(self.generator.integers(low, high + 1))
+
+    def setting(self, name: str, *options: Any) -> Any:
+        """The pinned value, or one of the options."""
+        return self.pinned[name] if name in self.pinned else options[int(self.generator.integers(len(options)))]
+
+    def normal(self, *shape: int, scale: float = 1.0) -> Array:
+        """Standard Gaussian numbers times a scale."""
+        return self.generator.standard_normal(shape) * scale
+
+    def integers(self, high: int, *shape: int) -> Array:
+        """Whole numbers 0 … high − 1."""
+        return self.generator.integers(high, size=shape)
+
+
+Definition = Callable[[Mapping[str, Any], Settings, Any], Any]
+Draw = Callable[[Dice], tuple[dict[str, Array], dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer.
+
+    names: what its functions are usually called. arguments: the differentiable ones, in the customary order.
+    define: (p, s, xp) -> output. draw: random arguments and settings that can expose a fault.
+    spellings: usual names of arguments and settings, beyond those common to all layers. optional: arguments and settings
+    that a forward pass may lack. unsaid: values that a setting may have where the forward pass does not take it.
+    parts: named slices of the last axis of an argument, such as the gates of an LSTM. lazy: the settings of a customary test.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    arguments: tuple[str, ...]
+    define: Definition
+    draw: Draw
+    spellings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    optional: tuple[str, ...] = ()
+    unsaid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    parts: Callable[[str, tuple[int, ...]], dict[str, slice]] | None = None
+    lazy: Settings = field(default_factory=dict)
+
+
+COMMON: Mapping[str, tuple[str, ...]] = {
+    "x": ("x", "X", "inputs", "input", "inp", "A_prev", "a_prev", "data", "z", "Z", "logits", "scores"),
+    "w": ("w", "W", "weight", "weights", "kernel", "kernels", "filters"),
+    "b": ("b", "bias", "biases"),
+    "gamma": ("gamma", "scale", "g"),
+    "beta": ("beta", "shift", "offset"),
+    "eps": ("eps", "epsilon"),
+    "stride": ("stride", "strides", "s"),
+    "pad": ("pad", "padding", "p"),
+    "dilation": ("dilation", "dilations", "d"),
+    "groups": ("groups", "num_groups"),
+    "targets": ("y", "Y", "targets", "target", "t", "labels"),
+    "h0": ("h0", "h_0", "h_init", "prev_h", "initial_state", "a0"),
+    "c0": ("c0", "c_0", "c_init", "prev_c"),
+    "wx": ("wx", "Wx", "w_x", "w_ih", "W_xh", "Wxh", "U"),
+    "wh": ("wh", "Wh", "w_h", "w_hh", "W_hh", "Whh"),
+    "mask": ("mask",),
+    "q": ("q", "Q", "query"),
+    "k": ("k", "K", "key"),
+    "v": ("v", "V", "value"),
+    "options": ("conv_param", "pool_param", "bn_param", "ln_param", "dropout_param", "hparameters", "hparams", "params"),
+    "dout": ("dout", "dy", "dY", "dA", "dZ", "dz", "grad_output", "grad_out", "upstream", "delta", "dh", "dS"),
+    "cache": ("cache", "caches", "memory", "mem", "ctx", "saved"),
+}  # fmt: skip

@@ -1,0 +1,54 @@
+"""The trusted layer at a case: output and pullback by jax's rules, carried out by numpy with a rounding bound each."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gradcheck.networks import OperationCase
+from gradcheck.networks.layers import LAYERS
+from gradcheck.networks.namespace import xp_numpy
+from gradcheck.numerics import Array, Estimate, unit_roundoff
+from gradcheck.oracles.autodiff import function_vjp, vjp_equations
+from gradcheck.oracles.operations import TrustedOperation
+from gradcheck.oracles.running_error import Analysis, Rounded
+
+SAFETY = 8.0
+"""Other orders of operations, and other usual formulas, round differently: so many times the bound of jax's own."""
+
+
+def layer_of(case: OperationCase) -> str | None:
+    """The trusted layer that a case is of; None for activations, plain functions and layers that are not known."""
+    name = case.fixed.get("layer")
+    return str(name) if name in LAYERS else None
+
+
+def output_of(layer: str, arguments: Mapping[str, Array], settings: Mapping[str, Any]) -> Array:
+    """The trusted forward pass in numpy."""
+    with np.errstate(all="ignore"):
+        return np.asarray(LAYERS[layer].define(arguments, settings, xp_numpy), dtype=np.float64)
+
+
+def trusted_layer(case: OperationCase, dtype: str | None = None) -> tuple[TrustedOperation, float]:
+    """The trusted layer at a case, and how near it comes to a kink: the smallest distance of two compared values."""
+    layer, settings = LAYERS[str(case.fixed["layer"])], case.fixed
+    u = unit_roundoff(dtype or case.dtype)
+    closed = vjp_equations(lambda p, xp: layer.define(p, settings, xp), case.arguments, case.cotangent)
+    analysis = Analysis(u)
+    inputs = [Rounded(a, u * np.abs(a)) for a in case.arguments.values()]
+    output, *gradient = analysis.run(closed, [*inputs, Rounded(case.cotangent, np.zeros(case.cotangent.shape))])
+    floor = float(np.finfo(dtype or case.dtype).tiny)
+    value = dict(zip(case.arguments, [np.asarray(g.v) for g in gradient], strict=True))
+    error = {n: SAFETY * g.error + floor for n, g in zip(value, gradient, strict=True)}
+    known = {n: np.where(np.isnan(e), np.inf, e) for n, e in error.items()}
+    return TrustedOperation(
+        output.v, SAFETY * output.error + floor, Estimate(value, known, "jax.grad")
+    ), analysis.nearest
+
+
+def compiled_layer(case: OperationCase) -> tuple[Array, dict[str, Array]]:
+    """The same by compiled `jax.vjp`: the audit."""
+    from gradcheck.oracles.autodiff import xp_jax
+
+    layer = LAYERS[str(case.fixed["layer"])]
+    return function_vjp(lambda **p: layer.define(p, case.fixed, xp_jax), case.arguments, case.cotangent)
