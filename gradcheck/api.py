@@ -39,6 +39,7 @@ def verify(
     cost_scale: str | None = None,
     l2: str | None = None,
     dtype: str | None = None,
+    layer: str | None = None,
     max_examples: int = DEFAULT_EXAMPLES,
     seed: int | None = None,
     budget: float | None = None,
@@ -77,6 +78,7 @@ def verify(
             "cost_scale": cost_scale,
             "l2": l2,
             "dtype": dtype,
+            "layer": layer,
         },
         vocabulary,
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
+from gradcheck.campaign.layers import trusted_at, verify_layer
 from gradcheck.campaign.verification import FATAL, Options, Outcome
 from gradcheck.checks import Examination
 from gradcheck.checks.ladder import effects
@@ -15,6 +16,7 @@ from gradcheck.checks.operations import Trusted, examine_operation
 from gradcheck.errors import SubjectError
 from gradcheck.networks import OperationCase, activation_named
 from gradcheck.networks.sampling import MARGIN
+from gradcheck.oracles.layers import layer_of
 from gradcheck.oracles.operations import activation_of, trusted_operation
 from gradcheck.report import Finding, Power, Tally
 from gradcheck.subjects import Layout, Subject
@@ -29,9 +31,9 @@ _TELLING = 5
 _EFFECTS = 8
 
 
-def verify_operations(subject: Subject, options: Options) -> Outcome:
-    """Every operation that the subject offers, in its own most plausible layout."""
-    results = [_verify_one(subject, name, options) for name in subject.offer.operations]
+def verify_operations(subject: Subject, options: Options, layer: str | None = None) -> Outcome:
+    """Every operation that the subject offers, in its own most plausible layout; `layer`: which layer it is said to be."""
+    results = [_verify_one(subject, name, options, layer) for name in subject.offer.operations]
     tally = Tally(
         sum(o.tally.cases for o in results),
         sum(o.tally.components for o in results),
@@ -45,20 +47,27 @@ def verify_operations(subject: Subject, options: Options) -> Outcome:
     )
 
 
-def _verify_one(subject: Subject, name: str, options: Options) -> Outcome:
+def _verify_one(subject: Subject, name: str, options: Options, layer: str | None) -> Outcome:
+    share = replace(options, max_examples=max(8, options.max_examples // max(1, len(subject.offer.operations))))
+    if name in subject.offer.candidates:
+        return named(verify_layer(subject, name, share, verify_function, layer), name)
+
     def draw(generator: np.random.Generator, k: int) -> OperationCase:
         return operation_case(subject, name, generator, _SIZES[k % len(_SIZES)])
 
     plain = name in subject.offer.operation_shapes
     layout = Layout() if plain else _layout(subject, name, options.seed)
-    outcome = verify_function(subject, layout, draw, trusted_of, replace(options, max_examples=max(8, options.max_examples // max(1, len(subject.offer.operations)))))  # noqa: E501  # fmt: skip
+    outcome = verify_function(subject, layout, draw, trusted_of, share)
+    where = f"{name}: {layout.describe()}" if name == "affine" else f"{name}: samples in {layout.samples}"
+    return replace(named(outcome, name), notes=() if plain else (where,))
+
+
+def named(outcome: Outcome, name: str) -> Outcome:
+    """An outcome that says which operation it is of."""
     return replace(
         outcome,
         findings=tuple(replace(f, detail=f"{name}: {f.detail}") for f in outcome.findings),
         power=tuple(replace(p, parameter=f"{name}.{p.parameter}") for p in outcome.power),
-        notes=()
-        if plain
-        else (f"{name}: {layout.describe()}" if name == "affine" else f"{name}: samples in {layout.samples}",),
     )
 
 
@@ -148,6 +157,8 @@ def trusted_of(case: OperationCase) -> Trusted | None:
     """The trusted corner of a built-in layer; None for any other function."""
     if case.operation.startswith(PLAIN_FUNCTION):
         return None
+    if layer_of(case) is not None:
+        return trusted_at(case)[0]
     t = trusted_operation(case)
     return Trusted(t.output, t.output_error, t.pullback)
 

@@ -89,7 +89,7 @@ def run(target: Target, said: SubjectConfiguration, vocabulary: Vocabulary, opti
             subject_convention = subject.offer.convention
             notes = (*subject.offer.notes, *(f"not checked: {s}" for s in subject.offer.skipped))
             if subject.offer.kind == "operation":
-                outcome = verify_operations(subject, options)
+                outcome = verify_operations(subject, options, said.layer)
             else:
                 recognition = recognise(subject, wanted(target, said, vocabulary), options.seed)
                 outcome = verify_subject(subject, recognition, options)

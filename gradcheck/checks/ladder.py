@@ -142,7 +142,7 @@ def triangle(
         against = compare(estimate, expected)
         screened = screen(subject, case, layout, expected, bounds.value) if against.agrees else None
         if screened is not None:
-            return _clean(against, screened)
+            return clean(against, screened)
     own = own_differences(subject, case, layout, estimate, bounds.value, attempt=attempt) if differences else {}
     return judge(case, Oracles(estimate, expected, own), primal)
 

@@ -93,6 +93,7 @@ subject_options = apply(
     click.option("--cost-scale", metavar="SCALE", help="Scale of the cost, such as 1/m or 1/(2m)."),
     click.option("--l2", metavar="FORM", help="Form of the L2 term, such as lambda/2, lambda/(2m) or none."),
     _choice("dtype", "Precision the subject computes in."),
+    click.option("--layer", metavar="NAME", help="Which layer a forward/backward pair is, such as conv2d or lstm."),
 )
 
 limit_options = apply(

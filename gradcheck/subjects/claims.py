@@ -35,8 +35,9 @@ def expected_shapes(call: Call) -> dict[str, Shape]:
 
 
 def is_plain(call: Call) -> bool:
-    """Whether the call is of a plain function, whose arguments have no layout whatever their names are."""
-    return isinstance(call.point, OperationCase) and call.point.operation.startswith(PLAIN_FUNCTION)
+    """Whether the call is of a plain function or of a layer whose arguments have no layout whatever their names are."""
+    point = call.point
+    return isinstance(point, OperationCase) and (point.operation.startswith(PLAIN_FUNCTION) or "layer" in point.fixed)
 
 
 def _to_trusted(call: Call) -> Callable[[Arrays, Layout], dict[str, Array]]:

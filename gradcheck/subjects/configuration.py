@@ -12,6 +12,7 @@ from gradcheck.errors import UsageError
 from gradcheck.networks import L2_FORMS, SCALES, Vocabulary
 from gradcheck.networks.activations import PARAMETRIC, PLAIN
 from gradcheck.networks.costs import COSTS
+from gradcheck.networks.layers import LAYERS
 from gradcheck.subjects.layout import BIAS, SAMPLES, WEIGHTS, Layout
 from gradcheck.subjects.protocol import Offer
 
@@ -24,6 +25,7 @@ class SubjectConfiguration:
 
     path, object, convention: which subject, and how it is called. weights, samples, bias: its layout. activations,
     costs: the names it can be asked for, or has. cost_scale, l2: names of the cost's scale and of the L2 term's form.
+    layer: for a pair of functions, which trusted layer it is.
     """
 
     path: str | None = None
@@ -37,6 +39,7 @@ class SubjectConfiguration:
     cost_scale: str | None = None
     l2: str | None = None
     dtype: str | None = None
+    layer: str | None = None
 
 
 KEYS = tuple(f.name for f in fields(SubjectConfiguration))
@@ -48,6 +51,7 @@ CHOICES: Mapping[str, Sequence[str]] = {
     "cost_scale": tuple(SCALES),
     "l2": tuple(L2_FORMS),
     "dtype": DTYPES,
+    "layer": tuple(LAYERS),
 }
 
 

@@ -3,8 +3,9 @@
     out, cache = affine_forward(x, w, b)
     dx, dw, db = affine_backward(dout, cache)
 
-Recognised are affine layers and activations (``relu_forward(x)``, ``dx = relu_backward(dout, cache)``); other pairs are
-named as skipped. Samples in rows, w (from, to), b (to,) unless an experiment shows another layout.
+Recognised are affine layers and activations (``relu_forward(x)``, ``dx = relu_backward(dout, cache)``), and every layer of
+`networks.layers` (`layer_pairs`); other pairs are named as skipped.
+Samples in rows, w (from, to), b (to,) unless an experiment shows another layout.
 """
 
 import inspect
@@ -20,6 +21,7 @@ from gradcheck.networks.namespace import xp_numpy
 from gradcheck.numerics import Array
 from gradcheck.subjects.binding import Binding, bind, signature_text
 from gradcheck.subjects.failures import subject_code
+from gradcheck.subjects.layer_pairs import LayerPair, layer_pair
 from gradcheck.subjects.layout import Layout, operation_to_subject, samples_to_subject
 from gradcheck.subjects.match import Match
 from gradcheck.subjects.protocol import Call, Malformed, Offer
@@ -92,8 +94,14 @@ class Layer:
 class ForwardBackward:
     """Adapter around all recognised pairs of a file."""
 
-    def __init__(self, layers: Mapping[str, Layer], skipped: tuple[str, ...], name: str) -> None:
-        self._layers, self._skipped, self._name = layers, skipped, name
+    def __init__(
+        self,
+        layers: Mapping[str, Layer],
+        skipped: tuple[str, ...],
+        name: str,
+        pairs: Mapping[str, LayerPair] | None = None,
+    ) -> None:
+        self._layers, self._skipped, self._name, self._pairs = layers, skipped, name, pairs or {}
 
     @property
     def offer(self) -> Offer:
@@ -108,15 +116,19 @@ class ForwardBackward:
             takes_l2=False,
             declares_cost=False,
             declares_output=True,
-            operations=tuple(self._layers),
+            operations=(*self._layers, *self._pairs),
             skipped=self._skipped,
             operation_fixed={n: layer.fixed for n, layer in self._layers.items() if layer.fixed},
+            candidates={n: pair.candidates for n, pair in self._pairs.items()},
         )
 
     def call(self, point: Point, layout: Layout) -> Call:
         """x (w, b) and dout in the subject's layout."""
         call = Call(point, layout, {})
         case = call.operation
+        if case.operation in self._pairs:
+            call.arrays.update(self._pairs[case.operation].arrays(case))
+            return call
         for name, a in case.arguments.items():
             call.arrays[name] = operation_to_subject(name, a, layout, case.dtype)
         call.arrays["dout"] = samples_to_subject(case.cotangent, layout, case.dtype)
@@ -124,7 +136,8 @@ class ForwardBackward:
 
     def value(self, call: Call) -> Array:
         """The output of the forward function."""
-        return np.asarray(self._forward(call)[0])
+        pair = self._pairs.get(call.operation.operation)
+        return np.asarray((pair.forward(call) if pair else self._forward(call))[0])
 
     def output(self, call: Call) -> Array:
         """The output of the forward function."""
@@ -136,6 +149,8 @@ class ForwardBackward:
 
     def gradient(self, call: Call, cotangent: Array) -> Mapping[str, Any]:
         """Forward, then backward of the cotangent."""
+        if call.operation.operation in self._pairs:
+            return self._pairs[call.operation.operation].gradient(call, cotangent)
         layer = self._layer(call)
         call.hand_over("dout", cotangent if call.layout.samples == "columns" else cotangent.T)
         out, cache = self._forward(call)
@@ -177,8 +192,13 @@ def match(members: Mapping[str, Any], name: str) -> Match:
     """Recognised by at least one pair of an affine layer or an activation."""
     pairs = find_pairs(members)
     layers: dict[str, Layer] = {}
+    others: dict[str, LayerPair] = {}
     skipped = []
     for stem, (forward, backward) in pairs.items():
+        known = stem.lower() in {n for names in OPERATIONS.values() for n in names}
+        if not known and (other := layer_pair(stem, forward, backward)) is not None:
+            others[stem] = other
+            continue
         layer = _layer_of(stem, forward, backward)
         if isinstance(layer, str):
             skipped.append(f"{stem}: {layer}")
@@ -186,8 +206,8 @@ def match(members: Mapping[str, Any], name: str) -> Match:
             skipped.append(f"{stem}: another {layer.operation} layer; name it as PATH:{stem} to check it")
         else:
             layers[layer.operation] = layer
-    if layers:
-        return Match(NAME, ForwardBackward(layers, tuple(skipped), name), found=tuple(pairs))
+    if layers or others:
+        return Match(NAME, ForwardBackward(layers, tuple(skipped), name, others), found=tuple(pairs))
     lacks = skipped or ["a pair of functions such as affine_forward(x, w, b) and affine_backward(dout, cache)"]
     return Match(NAME, None, tuple(lacks), tuple(pairs))
 
@@ -202,6 +222,10 @@ def find_pairs(members: Mapping[str, Any]) -> dict[str, Pair]:
         backward = next((functions[n] for n in (f"{stem}_backward", f"backward_{stem}") if n in functions), None)
         if forward and backward:
             pairs[stem] = (forward, backward)
+    for name, backward in functions.items():  # conv_backward_naive with conv_forward_naive
+        forward = functions.get(name.replace("_backward_", "_forward_"))
+        if "_backward_" in name and forward is not None:
+            pairs[name.replace("_backward_", "_")] = (forward, backward)
     return pairs
 
 
@@ -209,7 +233,7 @@ def _layer_of(stem: str, forward: Callable[..., Any], backward: Callable[..., An
     """The layer of a pair, or why it is skipped."""
     operation = next((o for o, names in OPERATIONS.items() if stem.lower() in names), None)
     if operation is None:
-        return "gradcheck knows affine layers and activations only"
+        return f"no layer of gradcheck has the arguments of {signature_text(forward.__name__, forward)}"
     arguments = ARGUMENTS.get(operation, ("x",))
     down, up = (
         _by_position(bind(forward, SYNONYMS), arguments),

@@ -38,6 +38,8 @@ class Offer:
     notes: what the reader of a report should know of how the subject was loaded and read.
     operation_shapes: for operations without a trusted definition, the shapes that their arguments may have together, and
         under "" that of the output; they are judged by differences of their own forward pass.
+    candidates: for an operation that may be any of several layers, the layers that its signature fits, the likeliest first,
+        each with what the forward pass takes: {"conv": {"conv2d": ["b", "pad", "stride", "w", "x"]}}.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Offer:
     operation_fixed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     operation_shapes: Mapping[str, tuple[Mapping[str, tuple[int, ...]], ...]] = field(default_factory=dict)
+    candidates: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def test_offer_lists_operations_and_what_was_skipped(subject):
     assert set(offer.operations) == {"affine", *ACTIVATIONS}
     assert offer.operation_fixed["leaky_relu"] == {"activation": "leaky_relu(0.2)"}
     assert offer.operation_fixed["elu"] == {"activation": "elu(0.5)"}
-    assert any(line.startswith("conv:") for line in offer.skipped)
+    assert any(line.startswith("fold:") for line in offer.skipped)
 
 
 def test_one_layer_is_chosen_by_its_prefix(subject):
