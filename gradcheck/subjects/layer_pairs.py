@@ -56,7 +56,7 @@ class LayerPair:
 
     def gradient(self, call: Call, cotangent: Array) -> dict[str, Any]:
         """Forward, then backward of the cotangent; gradients by argument."""
-        call.arrays["dout"][...] = cotangent
+        call.hand_over("dout", cotangent)
         saved = self.forward(call)[1]
         return self._read(self._run_backward(call, saved), call.operation)
 
