@@ -27,6 +27,7 @@ CODES: Mapping[Fault, Code] = {
     Fault.MEMORY_ORDER: Code.GC206,
     Fault.NOT_LINEAR: Code.GC207,
     Fault.UPSTREAM_IGNORED: Code.GC208,
+    Fault.NO_GRADIENT: Code.GC406,
     Fault.FORWARD: Code.GC301,
     Fault.COST_CODE: Code.GC302,
     Fault.SCALE: Code.GC303,

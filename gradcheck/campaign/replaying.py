@@ -8,14 +8,14 @@ from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
 from gradcheck.campaign.operations import trusted_of
 from gradcheck.campaign.session import Limits, Target, opened, report_of, wanted
 from gradcheck.campaign.verification import Options, Outcome
-from gradcheck.checks import Examination, examine, recognise
+from gradcheck.checks import Examination, Recognition, examine, recognise
 from gradcheck.checks.localisation import locate
 from gradcheck.checks.operations import examine_operation
 from gradcheck.errors import SubjectError, UsageError
 from gradcheck.networks import Case, OperationCase, case_from_json
 from gradcheck.numerics import Arrays
 from gradcheck.report import SCHEMA, Report, SubjectInfo, Tally
-from gradcheck.subjects import Subject, SubjectConfiguration, check_path
+from gradcheck.subjects import Layout, Subject, SubjectConfiguration, check_path
 
 ReplayOutcome = Literal["fixed", "still failing", "error"]
 
@@ -53,34 +53,34 @@ def _verdict(report: Report, count: int) -> tuple[ReplayOutcome, Report, str]:
 
 
 def _examined(subject: Subject, points: list[Case | OperationCase], asked: Any) -> Outcome:
-    layout = None
+    recognised: Recognition | None = None
     components = 0
     for point in points:
         try:
             if isinstance(point, Case):
-                layout = layout or recognise(subject, asked).layout
-                found = examine(subject, point, layout, other=point)
+                recognised = recognised or recognise(subject, asked)
+                found = examine(subject, point, recognised.layout, trusted=recognised.trusted, other=point)
             else:
                 found = examine_operation(subject, point, subject.offer.layouts[0], trusted_of(point), other=point)
         except SubjectError as error:
             return Outcome((failure_of(error, point),), Tally(), ())
         if found.fault is not None:
-            return Outcome((_finding(subject, point, found, layout),), Tally(), ())
+            return Outcome((_finding(subject, point, found, recognised),), Tally(), ())
         components += found.components
     if not components:
         return Outcome((nothing_checked("nothing could be compared at this case"),), Tally(), ())
     return Outcome((), Tally(len(points), components), ())
 
 
-def _finding(subject: Subject, point: Any, found: Examination, layout: Any) -> Any:
+def _finding(subject: Subject, point: Any, found: Examination, recognised: Recognition | None) -> Any:
     def claims(case: Case) -> Arrays | None:
         try:
-            claim = subject.vjp(case, layout)[1](case.cotangent)
+            claim = subject.vjp(case, recognised.layout if recognised else Layout())[1](case.cotangent)
         except SubjectError:
             return None
         return None if claim.problems else claim.gradient
 
-    places = locate(point, claims) if isinstance(point, Case) else ()
+    places = locate(point, claims) if isinstance(point, Case) and recognised and recognised.trusted else ()
     return finding_of(found, point, places)
 
 

@@ -20,6 +20,7 @@ from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
 from gradcheck.checks import Examination, Fault, Recognition, examine
 from gradcheck.checks.localisation import Place
 from gradcheck.checks.projection import CONFIDENCE
+from gradcheck.checks.symmetry import SOMETHING
 from gradcheck.errors import SubjectError
 from gradcheck.networks import Case
 from gradcheck.numerics import Arrays
@@ -389,7 +390,8 @@ class _Campaign:
     def _no_evidence(self) -> Finding:
         if self.record.silent:
             reasons = "; ".join(f"{reason} ({n} cases)" for reason, n in self.record.silent.items())
-            return nothing_checked(f"no case was evidence: {reasons}", Code.GC952)
+            code = Code.GC953 if SOMETHING in self.record.silent else Code.GC952
+            return nothing_checked(f"no case was evidence: {reasons}", code)
         return nothing_checked("no case was run: raise --max-examples or --budget")
 
     def _outcome(self, findings: Sequence[Finding]) -> Outcome:

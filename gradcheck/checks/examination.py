@@ -27,6 +27,7 @@ class Fault(Enum):
     MEMORY_ORDER = "the answer depends on how an array lies in memory"
     NOT_LINEAR = "the pullback is not linear in its cotangent"
     UPSTREAM_IGNORED = "the upstream gradient is ignored"
+    NO_GRADIENT = "the claim is the gradient of nothing"
     BACKWARD = "the backward pass is wrong"
     FORWARD = "forward pass, cost or convention differs"
     COST_CODE = "the cost code is wrong"

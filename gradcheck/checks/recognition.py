@@ -101,6 +101,7 @@ class _Recogniser:
         self.outputs = self._output_widths()
         self.notes: list[str] = []
         self.first_failure: SubjectError | None = None
+        self.unknown_cost = False
 
     def run(self) -> Recognition:
         if not self._pairs():
@@ -373,10 +374,11 @@ class _Recogniser:
                 if self._alike(output, expected):
                     head = self._head_of(f, g, depth, layout)
                     hidden = (f,) if depth > 1 else (g if g.elementwise else f,)
-                    return self._recognition(layout, hidden, (head,), trusted=True) if head else None
+                    return self._recognition(layout, hidden, (head,), trusted=not self.unknown_cost) if head else None
         return None
 
     def _head_of(self, f: Activation, g: Activation, depth: int, layout: Layout) -> Head | None:
+        self.unknown_cost = False
         if self.offer.declares_cost:
             cases = [self._case(f, (g, COSTS["mse"]), depth, s) for s in self._shapes()]
             cases = [replace(c, targets=_one_hot(c.targets.shape, self.generator)) for c in cases]
@@ -417,7 +419,7 @@ class _Recogniser:
         return None
 
     def _head_from_gradient(self, f: Activation, g: Activation, layout: Layout) -> Head:
-        """The cost whose output error is the claimed bias gradient of the last layer; else ½ the squared error, with a note."""
+        """The cost whose output error is the claimed bias gradient of the last layer; else a name only, with a note."""
         depth = self._first_depth()
         case = self._case(f, (g, COSTS["mse"]), depth, (max(self.outputs[0], min(4, self.outputs[1])), 1))
         y = _one_hot(case.targets.shape, self.generator) if g.range != "real" else case.targets
@@ -435,8 +437,9 @@ class _Recogniser:
             for scale in ("1", "1/2", "2"):
                 if self._alike(claim, scale_named(scale)(1, 1) * expected):
                     return Head(g, cost, scale)
+        self.unknown_cost = True
         self.notes.append(
-            "it declares no cost and its gradient is that of none: measured against half the squared error"
+            "it declares no cost and its gradient is that of none that is known: judged by whether it is a gradient at all"
         )
         return Head(g, COSTS["mse"], "1/2")
 

@@ -257,6 +257,16 @@ CODES: Mapping[str, Text] = {
         "place: the argument's name",
         "a cotangent of ones, which softmax sends to 0: cotangents are Gaussian here",
     ),
+    "GC406": Text(
+        "the claim is the gradient of no function",
+        "The file declares no cost and shows none that is known; whatever it is, the Jacobian of its gradient is symmetric. "
+        "That of the claim is not.",
+        "⟨u, J v⟩ = ⟨v, J u⟩ for J the Jacobian of the gradient",
+        "delta = (W_above.T @ delta) * sigma(z)",
+        "delta = (W_above.T @ delta) * sigma_prime(z)",
+        "the claim is the gradient of nothing, whatever the cost; and the layer from which it shows",
+        "one factor or sign on the whole gradient; a network of a single number",
+    ),
     "GC501": Text(
         "the derivative of an activation is wrong",
         "Every layer with this activation is wrong, the others are right.",
@@ -341,6 +351,14 @@ CODES: Mapping[str, Text] = {
         "No case was run to its end, so nothing is known. This is never a pass.",
         right="gradcheck verify --max-examples 200 FILE",
         report="exit code 4",
+    ),
+    "GC953": Text(
+        "no cost is known: the claim is the gradient of something, up to a factor",
+        "The file declares no cost and its gradient is that of none that gradcheck knows. The Jacobian of the claim is "
+        "symmetric in every case, so it is the gradient of some function; a wrong factor or sign on all of it would not show. "
+        "Give it a cost function (or cost_derivative) for a verdict.",
+        report="how many cases kept the law",
+        invisible="a factor or a sign on the whole gradient",
     ),
     "GC952": Text(
         "no case had the power to show a fault",

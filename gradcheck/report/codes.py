@@ -35,6 +35,7 @@ class Code(Enum):
     GC403 = "the bias gradient is wrong (BP3)"
     GC404 = "the weight gradient is wrong (BP4)"
     GC405 = "the gradient with respect to an argument is wrong"
+    GC406 = "the claim is the gradient of no function"
     GC501 = "the derivative of an activation is wrong"
     GC601 = "the result has less precision than its dtype"
     GC602 = "overflow or a logarithm of zero where the gradient is finite"
@@ -47,6 +48,7 @@ class Code(Enum):
     GC907 = "the subject broke the protocol of isolation"
     GC951 = "nothing was checked"
     GC952 = "no case had the power to show a fault"
+    GC953 = "no cost is known: the claim is the gradient of something, up to a factor"
 
     @property
     def title(self) -> str:
