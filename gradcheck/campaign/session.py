@@ -17,6 +17,7 @@ from gradcheck.campaign.findings import failure_of, nothing_checked
 from gradcheck.campaign.operations import verify_operations
 from gradcheck.campaign.verification import Options, Outcome, verify_subject
 from gradcheck.checks import Recognition, Wanted, recognise
+from gradcheck.checks.kinks import kink_conventions
 from gradcheck.errors import SubjectError, UsageError
 from gradcheck.isolation import Worker
 from gradcheck.isolation.remote import RemoteSubject
@@ -92,6 +93,8 @@ def run(target: Target, said: SubjectConfiguration, vocabulary: Vocabulary, opti
                 outcome = verify_operations(subject, options, said.layer)
             else:
                 recognition = recognise(subject, wanted(target, said, vocabulary), options.seed)
+                at_kinks = tuple(kink_conventions(subject, recognition, options.seed))
+                recognition = replace(recognition, conventions=(*recognition.conventions, *at_kinks))
                 outcome = verify_subject(subject, recognition, options)
     except SubjectError as error:
         unknown = error.kind == "unrecognised"

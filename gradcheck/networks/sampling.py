@@ -7,7 +7,9 @@ tiny        parameters and inputs a thousand times smaller
 large       inputs a hundred times larger
 saturated   weights five times larger: units near their asymptotes
 near_kink   one unit of a layer a hair's breadth from a kink
-at_kink     one unit exactly on it (zero weights and bias: z = 0 in any order of summation)
+at_kink     one unit exactly on it (zero weights and bias: z = 0 in any order of summation), or the cost: mae with a = y,
+            a hinge of margin 0
+ill_conditioned  nearly collinear rows, sums that cancel, biases against W a, targets within 1e-9 of the output
 """
 
 from dataclasses import replace
@@ -20,7 +22,7 @@ from gradcheck.networks.case import Case
 from gradcheck.networks.forward import forward
 from gradcheck.numerics import Array
 
-Regime = Literal["ordinary", "tiny", "large", "saturated", "near_kink", "at_kink"]
+Regime = Literal["ordinary", "tiny", "large", "saturated", "near_kink", "at_kink", "ill_conditioned"]
 REGIMES: tuple[Regime, ...] = get_args(Regime)
 MARGIN = 0.02
 """Distance from a kink that cases keep, relative to max(1, |z|)."""
@@ -51,6 +53,8 @@ def sample_case(
     case = _as_dtype(_tamed(case))
     if regime == "at_kink":
         return _onto_kink(case, generator)
+    if regime == "ill_conditioned":
+        case = _as_dtype(_tamed(_ill_conditioned(case, generator)))
     case = _away_from_kinks(case, generator)
     return _near_kink(case, generator) if regime == "near_kink" else case
 
@@ -175,6 +179,8 @@ def _kinked_layers(case: Case) -> list[int]:
 
 def _onto_kink(case: Case, generator: np.random.Generator) -> Case:
     layers = _kinked_layers(case)
+    if case.architecture.cost.kinks is not None and (not layers or generator.integers(0, 2)):
+        return _cost_onto_kink(case, generator)
     if not layers:
         return case
     l = int(generator.choice(layers))
@@ -182,6 +188,43 @@ def _onto_kink(case: Case, generator: np.random.Generator) -> Case:
     W, b = case.weight(l).copy(), case.bias(l).copy()
     W[unit], b[unit] = 0.0, case.architecture.layers[l - 1].activation.kinks[0]
     return case.at({f"W{l}": W, **({f"b{l}": b} if f"b{l}" in case.parameters else {})})
+
+
+def _cost_onto_kink(case: Case, generator: np.random.Generator) -> Case:
+    """mae: one target is the output. hinge: a bias puts one class a margin of 1 below the target's, but for rounding."""
+    cost, a = case.architecture.cost, forward(case)[1][-1]
+    unit, sample = (int(generator.integers(0, n)) for n in a.shape)
+    if cost.targets == "real":
+        y = case.targets.copy()
+        y[unit, sample] = a[unit, sample]
+        return _as_dtype(replace(case, targets=y))
+    name = f"b{case.architecture.depth}"
+    others = np.flatnonzero(case.targets[:, sample] == 0)
+    if cost.kinks is None or name not in case.parameters or case.architecture.activation_names[-1] != "identity":
+        return case
+    b, k = case.parameters[name].copy(), int(generator.choice(others)) if len(others) else 0
+    b[k] -= cost.kinks(a, case.targets)[k, sample]
+    return _as_dtype(case.at({name: b})) if len(others) else case
+
+
+def _ill_conditioned(case: Case, generator: np.random.Generator) -> Case:
+    """Each layer left as it is, with nearly collinear rows, with columns that cancel, or with a bias that cancels W a."""
+    changed = dict(case.parameters)
+    for l in range(1, case.architecture.depth + 1):
+        W, kind = changed[f"W{l}"], int(generator.integers(0, 4))
+        if kind == 1:
+            changed[f"W{l}"] = W[:1] + 1e-7 * W
+        elif kind == 2 and W.shape[1] > 1:
+            changed[f"W{l}"] = 1e3 * np.where(np.arange(W.shape[1]) % 2, -1.0, 1.0) + 1e-6 * W
+        elif kind == 3 and f"b{l}" in changed:
+            a = forward(case.at(changed))[1][l - 1]
+            changed[f"W{l}"] = 1e2 * W
+            changed[f"b{l}"] = 1e-6 * changed[f"b{l}"] - changed[f"W{l}"] @ a[:, :1]
+    case = case.at(changed)
+    if case.architecture.cost.targets == "real" and generator.integers(0, 2):
+        a = forward(case)[1][-1]
+        case = replace(case, targets=a * (1 + 1e-9 * generator.standard_normal(a.shape)))
+    return case
 
 
 def _near_kink(case: Case, generator: np.random.Generator) -> Case:

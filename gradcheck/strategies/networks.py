@@ -17,7 +17,17 @@ from gradcheck.networks.repertoire import Head, Repertoire, default_repertoire
 from gradcheck.networks.sampling import REGIMES, Regime, sample_case
 from gradcheck.numerics import Arrays, random_direction
 
-USUAL: tuple[Regime, ...] = ("ordinary", "ordinary", "ordinary", "tiny", "large", "saturated", "near_kink", "at_kink")
+USUAL: tuple[Regime, ...] = (
+    "ordinary",
+    "ordinary",
+    "ordinary",
+    "tiny",
+    "large",
+    "saturated",
+    "near_kink",
+    "at_kink",
+    "ill_conditioned",
+)
 _LAMBDAS = (0.0, 0.5, 0.1, 1.5)
 _DIGITS = (1, 2, None, None)
 

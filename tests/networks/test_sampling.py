@@ -139,3 +139,21 @@ def test_the_distance_counts_every_layer(sampled):
     near = min(float(np.min(np.abs(h) / np.maximum(1, np.abs(h)))) for h in z[1:])
     assert kink_distance(case) == near
     assert activation_named("relu").kinks == (0.0,)
+
+
+@pytest.mark.parametrize(("cost", "output"), [("mae", "identity"), ("mae", "tanh"), ("hinge", "identity")])
+def test_a_cost_can_stand_on_its_kink(sampled, cost, output):
+    """a = y, or a margin of 0 to rounding."""
+    for seed in range(8):
+        case = sampled(3, 4, 3, output=output, cost=cost, regime="at_kink", seed=seed)
+        assert kink_distance(case) < 1e-14
+
+
+def test_ill_conditioned_networks_cancel(sampled):
+    """In some case the terms of z are a thousand times z itself."""
+    worst = 0.0
+    for seed in range(20):
+        case = sampled(3, 4, 2, regime="ill_conditioned", seed=seed)
+        (z, a), W = forward(case), case.weight(2)
+        worst = max(worst, float(np.max((np.abs(W) @ np.abs(a[1])).max() / np.abs(z[2]).max())))
+    assert worst > 1e3
