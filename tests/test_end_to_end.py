@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -70,14 +71,13 @@ def test_a_syntax_error_is_one(command, tanh_file):
     assert "student.py:" in ended.out
 
 
-def test_an_import_that_trains_for_ever_is_one(command, tanh_file):
-    """It is stopped at the time limit, and the message says in which line it hung."""
+def test_an_import_that_trains_for_ever_is_none(command, tanh_file):
+    """The loop is stopped, what is defined is loaded, and a note says at which line; that is no fault of the backprop."""
     path = tanh_file(("import numpy as np\n", "import numpy as np\n\nwhile True:\n    pass\n"))
-    ended = command("verify", path.name, "--time-limit", "1", "--no-report", "--output-format", "json")
-    finding = finding_of(ended)
-    assert (ended.code, finding["verdict"], finding["code"]) == (1, "error", "GC903")
-    assert "while loading the subject did not finish within 2 s" in finding["detail"]
-    assert "student.py" in finding["detail"]
+    ended = command("verify", path.name, *QUICK, "--output-format", "json")
+    report = json.loads(ended.out)
+    assert (ended.code, report["verdict"]) == (0, "pass")
+    assert any(re.match(r"line \d+: .* it seems to train at import", note) for note in report["notes"])
 
 
 @pytest.mark.parametrize(

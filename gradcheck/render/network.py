@@ -9,7 +9,7 @@ from typing import Any
 
 from gradcheck.render.wording import one_line, plural
 
-FEW = 12
+FEW = 20
 
 
 def heading(case: Mapping[str, Any]) -> str:
@@ -26,7 +26,7 @@ def describe(case: Mapping[str, Any]) -> str:
 
 
 def arrays(case: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(name, numbers) of parameters, inputs and targets when there are at most twelve in total, else (name, shape)."""
+    """(name, numbers) of parameters, inputs and targets when there are at most twenty in total, else (name, shape)."""
     named = [(name, a) for name, a in _named(case) if isinstance(a, (list, int, float))]
     few = sum(_size(a) for _, a in named) <= FEW
     return [(one_line(name), _numbers(a) if few else _shape(a)) for name, a in named]

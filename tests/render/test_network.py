@@ -12,12 +12,12 @@ def test_a_network_is_one_line(samples):
 
 
 def test_few_numbers_are_shown(samples):
-    """Twelve numbers at most are printed, exactly."""
+    """Twenty numbers at most are printed, exactly."""
     assert network.arrays({**samples.CASE})[2] == ("W2", "[[0.1, 0.30000000000000004]]")
 
 
 def test_many_numbers_become_shapes(samples):
-    """Above twelve, only shapes are shown."""
+    """Above twenty, only shapes are shown."""
     shapes = dict(network.arrays(samples.OPERATION))
     assert shapes == {"x": "shape (5, 2)", "w": "shape (2, 2)", "cotangent": "shape (5, 2)"}
 
