@@ -99,7 +99,7 @@ class LayerObject:
     def gradient(self, call: Call, cotangent: Array) -> Mapping[str, Any]:
         """Forward, then backward of the cotangent; an update is measured at two rates, which must agree."""
         trial = self._trial(call)
-        call.arrays["cotangent"][...] = cotangent
+        call.hand_over("cotangent", cotangent)
         inputs = [call.arrays[n] for n in trial.inputs]
         first = trial.pull(self._layer(call), inputs, call.arrays["cotangent"])
         if trial.reading == "update":
