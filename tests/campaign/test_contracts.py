@@ -125,3 +125,79 @@ def test_scalars_and_single_rows_raise_no_alarm(x):
 def test_a_sum_may_hand_its_cotangent_to_both():
     """``return g, g`` for x + y."""
     assert gradcheck.check_vjp(lambda x, y: x + y, lambda g, x, y: (g, g), [X, X], max_examples=4).findings == ()
+
+
+# Networks: state and memory
+
+NUMPY, RETURN, COST = (
+    "import numpy as np\n",
+    "    return d_weights, d_biases",
+    "float(np.sum((a[-1] - y) ** 2)) / x.shape[1]",
+)
+
+
+TANH = {"activations": ["tanh"], "costs": ["mse"]}
+
+
+def before_return(*lines):
+    """The edit that does something before the gradient is returned."""
+    return (RETURN, "".join(f"    {line}\n" for line in lines) + RETURN)
+
+
+BROKEN = {
+    "the loss's cache": ("GC204", [
+        (NUMPY, NUMPY + "KEPT = {}\n"), ("    penalty =", "    KEPT['x'] = x.copy()\n    penalty ="),
+        before_return("old = KEPT.get('x', x)", "d_weights[0] = d_weights[0] * (old.flat[0] / x.flat[0])"),
+    ]),
+    "memory order": ("GC206", [before_return("d_weights[0] = d_weights[0] * (1 + np.any(x.ravel('K') != x.ravel()))")]),
+    "clipped in place": ("GC201", [before_return("weights[0][np.abs(weights[0]) > 20] = 20")]),
+}  # fmt: skip
+UNUSUAL = {
+    "in place on its own": before_return("x = np.asarray(x) * 1.0", "x -= 5.0"),
+    "refuses strides": before_return("assert x.flags.c_contiguous"),
+    "writes to copies": before_return("weights = [w.copy() for w in weights]", "weights[0][...] = 0"),
+    "a flat buffer of its own": before_return("flat = np.concatenate([g.ravel() for g in d_biases])",
+        "ends = np.cumsum([g.size for g in d_biases])[:-1]",
+        "d_biases = [v.reshape(-1, 1) for v in np.split(flat, ends)]"),
+    "writes the same bytes": before_return("x[...] = x.copy()"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_network_keeps_the_same_contracts(tanh_pair, name):
+    """The loss may be called anywhere before the backprop; large weights are drawn by nobody else."""
+    code, edits = BROKEN[name]
+    assert [f.code.name for f in gradcheck.verify(tanh_pair(*edits), max_examples=12, **TANH).findings] == [code]
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_unusual_but_right_networks_raise_no_alarm(tanh_pair, name):
+    """Nothing that the caller could notice."""
+    assert gradcheck.verify(tanh_pair(UNUSUAL[name]), max_examples=12, **TANH).findings == ()
+
+
+# The cells of the triangle, and double faults: the words name the culprit
+
+BACKWARD, WORSE = ("(1 - a[l] ** 2)", "(1 - a[l])"), (COST, COST + " + 0.1 * float(a[-1].sum())")
+OTHER_COST = [(COST, COST.replace("** 2", "** 4")), ("delta = 2 * (a[-1] - y)", "delta = 4 * (a[-1] - y) ** 3")]
+HALVED = [(COST, "0.5 * " + COST), ("delta = 2 *", "delta = 1 *")]
+FORWARD = ("np.tanh(W @ a[-1] + b)", "np.tanh(W @ a[-1] + 0.5 * b)")
+CELLS = {
+    "backward": ([BACKWARD], {"GC402"}),
+    "another cost, consistently": (OTHER_COST, {"GC301"}),
+    "cost code": ([WORSE], {"GC302"}),
+    "a convention, consistently": (HALVED, set()),
+    "a convention and recursion": ([*HALVED, BACKWARD], {"GC402"}),
+    "cost code and recursion": ([WORSE, BACKWARD], {"GC305"}),
+    "forward and backward": ([FORWARD, BACKWARD], {"GC305"}),
+    "forward alone": ([FORWARD], {"GC305"}),
+    "another cost and recursion": ([*OTHER_COST, BACKWARD], {"GC305"}),
+}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_cell_of_the_triangle_names_the_culprit(tanh_pair, name):
+    """Told tanh and mse: which of forward, cost and backward pass is at odds with the other two."""
+    edits, codes = CELLS[name]
+    report = gradcheck.verify(tanh_pair(*edits), max_examples=30, **TANH)
+    assert (report.verdict, {f.code.name for f in report.findings}) == ("fail" if codes else "pass", codes)
