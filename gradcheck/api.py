@@ -47,12 +47,15 @@ def verify(
     time_limit: float = 10.0,
     memory_limit: int | None = 2 * 2**30,
     progress: Progress | None = None,
+    audit: bool = False,
 ) -> "Report":
     """Verify a hand-written backprop: a path (``file.py`` or ``file.py:Object``), module, class, object or (loss, backprop).
 
     activations, costs: names, functions written in jax.numpy, `gradcheck.Activation` / `gradcheck.Cost`, or
     ``file.py:name``. in_process: run a file in this process too (objects always do). time_limit: seconds a request;
-    memory_limit: bytes; budget: seconds after which no new case is begun. The same seed gives the same report (default 0).
+    memory_limit: bytes; budget: seconds after which no new case is begun. audit:
+    compare the oracle with compiled jax.grad although its cached rules have been audited before. The same seed
+    gives the same report (default 0).
 
     Returns the report; what the subject does wrong, crashes included, is a finding in it. Raises UsageError for the
     caller's own mistakes.
@@ -82,7 +85,7 @@ def verify(
         },
         vocabulary,
     )
-    options = Options(max_examples, seed or 0, budget, progress)
+    options = Options(max_examples, seed or 0, budget, progress, audit=audit)
     return session.run(where, said, vocabulary, options, session.Limits(time_limit, memory_limit, in_process))
 
 

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,9 @@ import pytest
 from hypothesis import settings
 
 pytest_plugins = ["pytester"]
+
+_CACHE = tempfile.TemporaryDirectory(prefix="gradcheck-cache-")
+os.environ["GRADCHECK_CACHE_DIR"] = _CACHE.name  # never the user's own; subprocesses of the tests share it
 
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("dev", deadline=None)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+from gradcheck.campaign import oracle_cache
 from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
 from gradcheck.campaign.operations import trusted_of
 from gradcheck.campaign.session import Limits, Target, opened, report_of, wanted
@@ -34,6 +35,7 @@ def replay_source(
         check_path(where.path)
     said = SubjectConfiguration(convention=convention)
     try:
+        oracle_cache.install()
         with opened(where, said, limits) as subject:
             outcome = _examined(subject, points, wanted(where, said, vocabulary))
     except SubjectError as error:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gradcheck.campaign import oracle_cache
 from gradcheck.campaign.findings import failure_of, nothing_checked
 from gradcheck.campaign.operations import verify_operations
 from gradcheck.campaign.verification import Options, Outcome, verify_subject
@@ -80,6 +81,8 @@ class Named:
 def run(target: Target, said: SubjectConfiguration, vocabulary: Vocabulary, options: Options, limits: Limits) -> Report:
     """The report of one verification. Raises UsageError for what the caller said; the subject's failures are findings."""
     started = time.monotonic()
+    oracle_cache.install()
+    options = replace(options, audit=options.audit or oracle_cache.reaudit())
     if target.path is not None:
         check_path(target.path)
     recognition: Recognition | None = None
@@ -151,7 +154,7 @@ def report_of(
     return Report(
         verdict,
         info,
-        environment(options, seconds),
+        {**environment(options, seconds), "audited": outcome.audited},
         outcome.tally,
         outcome.power,
         tuple(conventions(recognition, said)) if recognition else (),

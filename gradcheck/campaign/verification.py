@@ -24,7 +24,7 @@ from gradcheck.checks.symmetry import SOMETHING
 from gradcheck.errors import SubjectError
 from gradcheck.networks import Case
 from gradcheck.numerics import Arrays
-from gradcheck.oracles.audit import audit
+from gradcheck.oracles.audit import audit_if_due
 from gradcheck.report import Code, Finding, Power, Tally
 from gradcheck.strategies import cases, corner_cases, extreme_cases
 from gradcheck.subjects import Subject
@@ -32,8 +32,9 @@ from gradcheck.subjects import Subject
 FATAL = frozenset({"timeout", "crash", "exit", "memory", "protocol", "load"})
 WEAK = frozenset({Fault.PRECISION, Fault.UNSTABLE})
 _EFFECTS = 6
-_AUDITS = 1
-"""Cases of each run at which the oracle is compared with compiled jax.grad; each costs a compilation."""
+_AUDITS = 2
+"""Cases of each run, at most, at which the oracle is compared with compiled jax.grad; each costs a compilation. They are those
+that bring a rule (depth, activation, cost) that no audit has covered yet: a new cache is audited by its first few runs."""
 _STRUCTURAL = 3
 """After so many corner cases of broken structure no more are drawn; before, wrong values are still looked for."""
 _SHRINK_CALLS = 400
@@ -43,13 +44,15 @@ _SHRINK_SECONDS = 20.0
 @dataclass(frozen=True, slots=True)
 class Options:
     """max_examples: cases in all. seed: of everything random. budget: seconds after which no new case is begun, None: no
-    limit. progress: called with (cases done, cases in all). first: stop at the first case that is not clean."""
+    limit. progress: called with (cases done, cases in all). first: stop at the first case that is not clean.
+    audit: compare the oracle with compiled jax.grad at one case although all its rules have been audited before."""
 
     max_examples: int = 200
     seed: int = 0
     budget: float | None = None
     progress: Callable[[int, int], None] | None = None
     first: bool = False
+    audit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Outcome:
     power: tuple[Power, ...]
     notes: tuple[str, ...] = ()
     agreement: float = 0.0
+    audited: int = 0
 
 
 @dataclass(slots=True)
@@ -240,8 +244,7 @@ class _Campaign:
             self.record.silent[examination.silent] += 1
         else:
             if self.recognition.trusted and self.record.audited < _AUDITS and not self.options.first:
-                audit(case)
-                self.record.audited += 1
+                self.record.audited += audit_if_due(case, forced=self.options.audit and not self.record.audited)
             self.record.cases += 1
             self.record.components += examination.components
             self.record.agreement = max(self.record.agreement, examination.agreement)
@@ -399,7 +402,7 @@ class _Campaign:
         tally = Tally(r.cases, r.components, sum(r.silent.values()), dict(r.silent))
         powers = {n: [p for p in values if np.isfinite(p)] for n, values in sorted(r.power.items())}
         power = tuple(Power(n, float(np.median(p)), r.confidence, len(p)) for n, p in powers.items() if p)
-        return Outcome(tuple(findings), tally, power, (*self.notes, *_evidence_notes(r)), r.agreement)
+        return Outcome(tuple(findings), tally, power, (*self.notes, *_evidence_notes(r)), r.agreement, r.audited)
 
 
 def _evidence_notes(r: _Record) -> Iterator[str]:

@@ -106,6 +106,7 @@ run_options = apply(
     click.option("--seed", type=int, help="Repeats a run."),
     click.option("--max-examples", type=click.IntRange(1), metavar="N", help="Random cases at most."),
     click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Stop after this time."),
+    click.option("--audit", is_flag=True, help="Compare the oracle with compiled jax.grad even where that was done."),
     limit_options,
 )
 

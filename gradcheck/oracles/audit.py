@@ -8,8 +8,9 @@ import numpy as np
 
 from gradcheck.errors import OracleError
 from gradcheck.networks import Case, digest
-from gradcheck.oracles.autodiff import compiled_gradient, value_and_gradient
+from gradcheck.oracles.autodiff import compiled_gradient, rules_of, value_and_gradient
 from gradcheck.oracles.error_analysis import rounding_bounds
+from gradcheck.oracles.store import rules
 
 
 def audit(case: Case) -> None:
@@ -25,3 +26,16 @@ def audit(case: Case) -> None:
             "this is a defect of gradcheck: please report it with the versions of jax and numpy"
         )
         raise OracleError(msg)
+
+
+def audit_if_due(case: Case, *, forced: bool = False) -> bool:
+    """Audit a case that uses a rule which no audit has covered, in this process or in the one that cached it; whether it did.
+
+    forced: audit in any case. Raises OracleError.
+    """
+    used = rules_of(case)
+    if not forced and not rules.unaudited(used):
+        return False
+    audit(case)
+    rules.approve(used)
+    return True

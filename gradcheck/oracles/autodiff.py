@@ -19,7 +19,9 @@ import numpy as np
 from gradcheck.errors import UsageError
 from gradcheck.networks import Activation, Architecture, Case, Cost
 from gradcheck.numerics import Array, Arrays
-from gradcheck.oracles.transcription import transcribe
+from gradcheck.oracles.fingerprint import fingerprint
+from gradcheck.oracles.store import rules
+from gradcheck.oracles.transcription import transcribe, write
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -54,7 +56,7 @@ def activation_vjp(activation: Activation) -> Callable[[Array, Array], Array]:
     def vjp(z: Any, ct: Any) -> Any:
         return _jax().vjp(lambda t: activation(t, xp_jax), z)[1](ct)[0]
 
-    return _single(vjp, ("n, m", "n, m"), "activation_vjp")
+    return _single(vjp, ("n, m", "n, m"), "activation_vjp", activation.function)
 
 
 @lru_cache(maxsize=512)
@@ -65,7 +67,7 @@ def activation_second(activation: Activation) -> Callable[[Array], Array]:
         jax, one = _jax(), _jax().numpy.ones_like
         return jax.vjp(lambda t: jax.vjp(lambda s: activation(s, xp_jax), t)[1](one(t))[0], z)[1](one(z))[0]
 
-    return _single(second, ("n, m",), "activation_second")
+    return _single(second, ("n, m",), "activation_second", activation.function)
 
 
 @lru_cache(maxsize=512)
@@ -75,7 +77,7 @@ def cost_vjp(cost: Cost) -> Callable[[Array, Array, Array], Array]:
     def vjp(a: Any, y: Any, ct: Any) -> Any:
         return _jax().vjp(lambda t: cost(t, y, xp_jax), a)[1](ct)[0]
 
-    return _single(vjp, ("n, m", "n, m", ""), "cost_vjp")
+    return _single(vjp, ("n, m", "n, m", ""), "cost_vjp", cost.function)
 
 
 @lru_cache(maxsize=512)
@@ -86,7 +88,7 @@ def cost_hvp(cost: Cost) -> Callable[[Array, Array, Array], Array]:
         jax = _jax()
         return jax.jvp(jax.grad(lambda t: cost(t, y, xp_jax)), (a,), (v,))[1]
 
-    return _single(hvp, ("n, m", "n, m", "n, m"), "cost_hvp")
+    return _single(hvp, ("n, m", "n, m", "n, m"), "cost_hvp", cost.function)
 
 
 def value_and_gradient(case: Case, *, by_input: bool = False) -> tuple[float, dict[str, Array]]:
@@ -172,24 +174,31 @@ def _trusted_cost(architecture: Architecture, p: Mapping[str, Any], x: Any, y: A
 
 @lru_cache(maxsize=512)
 def _numpy_activation(activation: Activation) -> Callable[[Array], Array]:
-    return _single(lambda z: activation(z, xp_jax), ("n, m",), "activation")
+    return _single(lambda z: activation(z, xp_jax), ("n, m",), "activation", activation.function)
 
 
 @lru_cache(maxsize=512)
 def _numpy_cost(cost: Cost) -> Callable[[Array, Array], Array]:
-    return _single(lambda a, y: cost(a, y, xp_jax), ("n, m", "n, m"), "cost")
+    return _single(lambda a, y: cost(a, y, xp_jax), ("n, m", "n, m"), "cost", cost.function)
 
 
-def _single(function: Callable[..., Any], shapes: Sequence[str], name: str) -> Callable[..., Array]:
-    """Trace with symbolic sizes and transcribe; what cannot be traced or transcribed runs as compiled jax."""
-    jax = _jax()
-    try:
-        closed = jax.make_jaxpr(function)(*_abstract(shapes))
-        many = transcribe(closed, name)
-    except (
-        Exception
-    ):  # symbolic sizes that cannot be compared, a primitive without transcription: jax says in many ways
-        return _compiled(jax.jit(function), name)
+def _single(
+    function: Callable[..., Any], shapes: Sequence[str], name: str, definition: Callable[..., Any]
+) -> Callable[..., Array]:
+    """Trace with symbolic sizes and transcribe; what cannot be traced or transcribed runs as compiled jax.
+
+    definition: what the function is made of; an earlier transcription of the same content is taken from the store.
+    """
+    key = _digest(definition)
+    many = rules.recall(key, name)
+    if many is None:
+        jax = _jax()
+        try:
+            many = rules.keep(key, name, write(jax.make_jaxpr(function)(*_abstract(shapes)), name))
+        except (
+            Exception
+        ):  # symbolic sizes that cannot be compared, a primitive without transcription: jax says in many ways
+            return _compiled(jax.jit(function), name)
 
     def run(*arguments: Array) -> Array:
         with np.errstate(all="ignore"):
@@ -214,6 +223,27 @@ def _compiled(function: Callable[..., Any], name: str) -> Callable[..., Array]:
             raise UsageError(msg) from error
 
     return run
+
+
+@lru_cache(maxsize=1024)
+def _digest(definition: Callable[..., Any]) -> str | None:
+    return fingerprint(definition)
+
+
+def rules_of(case: Case) -> list[str]:
+    """Keys of the transcriptions that carry out value and gradient at a case.
+
+    A definition without a fingerprint has a key of this process alone, so that it is audited in every run.
+    """
+    a = case.architecture
+    keys = [("depth", _template_key(a.depth, a.bias, a.regularisation.biases))]
+    for name, functions in (("activation", {d.activation.function for d in a.layers}), ("cost", {a.cost.function})):
+        keys += [(k, _digest(f) or f"of this process {id(f)}") for f in functions for k in (name, f"{name}_vjp")]
+    return sorted(f"{name}-{key}" for name, key in keys)
+
+
+def _template_key(depth: int, bias: bool, biases_penalised: bool) -> str:
+    return f"{depth}{'b' if bias else ''}{'p' if biases_penalised else ''}"
 
 
 def _abstract(shapes: Sequence[str]) -> list[Any]:
@@ -248,6 +278,12 @@ def _opaque() -> Callable[..., Any]:
 @cache
 def _template(depth: int, bias: bool, biases_penalised: bool) -> Callable[..., Any]:
     """T_L: (A, V, C, G, scale, decay, x, y, W1, b1, …) -> (value, gradients of W1, b1, …, x)."""
+    key = _template_key(depth, bias, biases_penalised)
+    return rules.recall(key, "depth") or rules.keep(key, "depth", _traced_template(depth, bias, biases_penalised))
+
+
+def _traced_template(depth: int, bias: bool, biases_penalised: bool) -> tuple[str, list[Any]]:
+    """The template as source, traced by jax."""
     jax, opaque = _jax(), _opaque()
 
     def activation(k: int) -> Callable[[Any], Any]:
@@ -279,7 +315,7 @@ def _template(depth: int, bias: bool, biases_penalised: bool) -> Callable[..., A
     for before, after in pairwise(widths):
         shapes += [f"{after}, {before}", f"{after}, 1"] if bias else [f"{after}, {before}"]
     closed = jax.make_jaxpr(run)(*_abstract(shapes))
-    return transcribe(closed, f"depth_{depth}", opaque=("A", "V", "C", "G"))
+    return write(closed, "depth", opaque=("A", "V", "C", "G"))
 
 
 @cache

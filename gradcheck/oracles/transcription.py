@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.networks.namespace import xp_numpy
+from gradcheck.oracles.restricted import compile_function
 
 
 class Untranscribable(Exception):
@@ -24,11 +25,12 @@ def transcribe(closed: Any, name: str, opaque: Sequence[str] = ()) -> Callable[.
     An equation of a primitive named ``opaque`` calls the extra argument that its parameter `target` names, with index `k`.
     Raises Untranscribable.
     """
-    source, consts = write(closed, name, opaque)
-    scope: dict[str, Any] = {"np": np, "erf": xp_numpy.erf, "consts": consts, **_HELPERS}
-    exec(compile(source, f"<transcription of {name}>", "exec"), scope)
-    function: Callable[..., Any] = scope[name]
-    return function
+    return assemble(*write(closed, name, opaque), name)
+
+
+def assemble(source: str, consts: Sequence[Any], name: str) -> Callable[..., Any]:
+    """The function of a written transcription. Raises Refused for what is none."""
+    return compile_function(source, name, {"erf": xp_numpy.erf, "consts": consts, **_HELPERS})
 
 
 def write(closed: Any, name: str, opaque: Sequence[str] = ()) -> tuple[str, list[Any]]:
