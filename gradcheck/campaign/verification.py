@@ -17,6 +17,7 @@ from hypothesis.errors import NoSuchExample
 
 from gradcheck.campaign.diagnosing import Inquiry, explained
 from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
+from gradcheck.campaign.region import region
 from gradcheck.checks import Examination, Fault, Recognition, examine
 from gradcheck.checks.localisation import Place
 from gradcheck.checks.projection import CONFIDENCE
@@ -129,7 +130,7 @@ class _Campaign:
             self.broken = next((w for w in self.record.weak if w[0].fault is Fault.PRECISION), None)
         unstable = next((w for w in self.record.weak if w[0].fault is Fault.UNSTABLE), None)
         if self.broken is None and unstable is not None:
-            findings.append(finding_of(*unstable))
+            findings.append(finding_of(*unstable, confirmed=self._where(unstable[1])))
         if self.broken is not None:
             findings += self._minimal_findings(*self.broken)
         elif self.record.raised and not findings:
@@ -203,6 +204,16 @@ class _Campaign:
             if found.fault is Fault.UNSTABLE:
                 self.record.weak.append((found, case))
                 return
+
+    def _where(self, case: Case) -> str:
+        """The region in which an unstable formula breaks, as a clause of the finding."""
+
+        def breaks(candidate: Case) -> bool:
+            found = self._try(candidate, differences=False)
+            return found is None or found.fault is not None
+
+        words = region(case, breaks)
+        return f"; {words}" if words else ""
 
     @property
     def done(self) -> int:
