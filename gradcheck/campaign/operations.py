@@ -44,6 +44,7 @@ def verify_operations(subject: Subject, options: Options, layer: str | None = No
         tally,
         tuple(p for o in results for p in o.power),
         tuple(dict.fromkeys(n for o in results for n in o.notes)),
+        layouts={name: k for o in results for name, k in o.layouts.items()},
     )
 
 
@@ -59,7 +60,7 @@ def _verify_one(subject: Subject, name: str, options: Options, layer: str | None
     layout = Layout() if plain else _layout(subject, name, options.seed)
     outcome = verify_function(subject, layout, draw, trusted_of, share)
     where = f"{name}: {layout.describe()}" if name == "affine" else f"{name}: samples in {layout.samples}"
-    return replace(named(outcome, name), notes=() if plain else (where,))
+    return replace(named(outcome, name), notes=() if plain else (where,), layouts={name: layout})
 
 
 def named(outcome: Outcome, name: str) -> Outcome:

@@ -16,6 +16,7 @@ from typing import Any
 from gradcheck.campaign import oracle_cache
 from gradcheck.campaign.findings import failure_of, nothing_checked
 from gradcheck.campaign.operations import verify_operations
+from gradcheck.campaign.scripts import with_script
 from gradcheck.campaign.verification import Options, Outcome, verify_subject
 from gradcheck.checks import Recognition, Wanted, recognise
 from gradcheck.checks.kinks import kink_conventions
@@ -94,11 +95,16 @@ def run(target: Target, said: SubjectConfiguration, vocabulary: Vocabulary, opti
             notes = (*subject.offer.notes, *(f"not checked: {s}" for s in subject.offer.skipped))
             if subject.offer.kind == "operation":
                 outcome = verify_operations(subject, options, said.layer)
+                layouts = outcome.layouts
             else:
                 recognition = recognise(subject, wanted(target, said, vocabulary), options.seed)
                 at_kinks = tuple(kink_conventions(subject, recognition, options.seed))
                 recognition = replace(recognition, conventions=(*recognition.conventions, *at_kinks))
                 outcome = verify_subject(subject, recognition, options)
+                layouts = {"": recognition.layout}
+            if target.path is not None:
+                scripts = (with_script(f, target.path, target.object, subject.offer, layouts) for f in outcome.findings)
+                outcome = replace(outcome, findings=tuple(scripts))
     except SubjectError as error:
         unknown = error.kind == "unrecognised"
         outcome = Outcome((nothing_checked(error.message) if unknown else failure_of(error, None),), Tally(), ())

@@ -7,7 +7,7 @@ here; randomness comes from the seed, so that the same seed gives the same repor
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,7 +28,7 @@ from gradcheck.numerics import Arrays
 from gradcheck.oracles.audit import audit_if_due
 from gradcheck.report import Code, Finding, Power, Tally
 from gradcheck.strategies import cases, corner_cases, extreme_cases
-from gradcheck.subjects import Subject
+from gradcheck.subjects import Layout, Subject
 
 FATAL = frozenset({"timeout", "crash", "exit", "memory", "protocol", "load"})
 WEAK = frozenset({Fault.PRECISION, Fault.UNSTABLE})
@@ -58,7 +58,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a campaign found: findings, how much was checked, and how small an error it would have seen."""
+    """What a campaign found: findings, how much was checked, and how small an error it would have seen.
+
+    layouts: the subject's layout by operation, "" for a network.
+    """
 
     findings: tuple[Finding, ...]
     tally: Tally
@@ -66,6 +69,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
     agreement: float = 0.0
     audited: int = 0
+    layouts: Mapping[str, Layout] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from gradcheck.cli.failures import complain
 from gradcheck.errors import UsageError
 from gradcheck.render import COLLECTORS, RENDERERS, github, json_text, markdown, terminal
-from gradcheck.report import Report, file_name
+from gradcheck.report import Finding, Report, file_name
 
 SUMMARY_LIMIT = 2**20
 
@@ -69,7 +69,7 @@ class Delivery:
         if self.reports is None:
             return report
         path = self.reports / file_name(report)
-        complete = with_replay(report, path)
+        complete = with_replay(self._with_scripts(report), path)
         try:
             write_atomically(path, json_text.render(complete))
         except OSError as error:
@@ -78,6 +78,27 @@ class Delivery:
         if not self.quiet:
             note(f"report: {path}")
         return complete
+
+    def _with_scripts(self, report: Report) -> Report:
+        """The report whose findings name their scripts, after writing these beside it."""
+        return replace(report, findings=tuple(self._with_script(report, f) for f in report.findings))
+
+    def _with_script(self, report: Report, finding: Finding) -> Finding:
+        if finding.script_text is None or self.reports is None:
+            return finding
+        path = self.reports / script_name(report, finding)
+        try:
+            write_atomically(path, finding.script_text)
+        except OSError as error:
+            complain(f"warning: the stand-alone script was not written: {error}")
+            return finding
+        return replace(finding, script=shlex.quote(str(path)))
+
+
+def script_name(report: Report, finding: Finding) -> str:
+    """``student-0123456789ab.py``: the stem of the report's file and the digest of the case."""
+    stem = file_name(report).removesuffix(".json").rpartition("-")[0]
+    return f"{stem}-{(finding.counterexample or {}).get('digest', 'case')}.py"
 
 
 def with_replay(report: Report, path: Path) -> Report:

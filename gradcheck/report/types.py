@@ -72,7 +72,7 @@ class Finding:
     rung: structure, effects, primal, triangle, components, evidence or isolation.
     detail: one paragraph in words. explanations: the faults that reproduce the claim. evidence: what was measured, in
     sentences. lines: where in the source. counterexample: a whole case in JSON form, enough to replay. replay: the command.
-    script: the file that shows it without gradcheck.
+    script: the file that shows it without gradcheck; script_text: what is in it, kept out of the JSON form.
     """
 
     code: Code
@@ -88,6 +88,7 @@ class Finding:
     replay: str | None = None
     script: str | None = None
     title: str | None = None
+    script_text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,11 @@ class Binding:
         by_name = {name: values[meaning] for name, meaning in self.keywords.items()}
         return self.function(*[values[meaning] for meaning in self.positional], **by_name)
 
+    def text(self, name: str, expressions: Mapping[str, str]) -> str:
+        """The same call as Python text, given an expression for each meaning."""
+        by_name = [f"{keyword}={expressions[meaning]}" for keyword, meaning in self.keywords.items()]
+        return f"{name}({', '.join([*(expressions[meaning] for meaning in self.positional), *by_name])})"
+
 
 def bind(function: Callable[..., Any], synonyms: Synonyms) -> Binding:
     """Find the meaning of each parameter; parameters with a default and no known meaning keep their default."""

@@ -30,6 +30,16 @@ def backprop(w, b, x, y, sigma, C):
     """-> (nabla_w, nabla_b, nabla_x) of that sample; nabla_x, the gradient by the input, may be left out."""
 '''
 CALL = "backprop(w, b, x, y, sigma, C) -> (nabla_w, nabla_b, nabla_x), one column vector a call"
+SCRIPT = """\
+def cost(subject, W, b, x, y):
+    one = lambda s: subject.cost(W, b, x[:, [s]], y[:, [s]], ACTIVATIONS, COST)
+    return sum(float(np.squeeze(one(s))) for s in range(x.shape[1]))
+
+def gradient(subject, W, b, x, y):
+    one = lambda s: subject.backprop(W, b, x[:, [s]], y[:, [s]], ACTIVATIONS, COST)
+    samples = [copy.deepcopy([*r[0], *r[1]]) for r in map(one, range(x.shape[1]))]
+    return [sum(tensor) for tensor in zip(*samples)]
+"""
 PARAMETERS = ("w", "b", "x", "y", "sigma", "C")
 LAYOUT = Layout("to_from", "columns", "column")
 
@@ -44,7 +54,15 @@ class ColumnVector:
     def offer(self) -> Offer:
         """Told activations and cost, no L2; the input's gradient where the function returns three things."""
         three = returned_values(self._backprop) in (3, None)
-        return Offer(self._name, NAME, layouts=(LAYOUT,), takes_l2=False, input_gradient=three, batch=False)
+        return Offer(
+            self._name,
+            NAME,
+            layouts=(LAYOUT,),
+            takes_l2=False,
+            input_gradient=three,
+            batch=False,
+            scripts={"": SCRIPT},
+        )
 
     def call(self, point: Point, layout: Layout) -> Call:
         """w, b, and the samples as lists of columns x and y."""

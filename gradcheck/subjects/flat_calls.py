@@ -31,6 +31,17 @@ SYNONYMS = {
     "sizes": ("layer_sizes", "sizes", "layers", "layer_dims", "dims", "architecture", "topology", "layers_sizes"),
     "l2": ("lambda_", "lambd", "learning_rate", "reg", "lam", "l2", "lmbda", "lamb", "reg_lambda", "regularization"),
 }  # fmt: skip
+SCRIPT = """\
+def cost(subject, theta, x, y):
+    return {cost}
+
+def gradient(subject, theta, x, y):
+    return [np.ravel({gradient})]
+"""
+EXPRESSIONS = {
+    "theta": "theta", "X": "x", "y": "y", "input": "SIZES[0]", "hidden": "SIZES[1]", "labels": "SIZES[-1]",
+    "hiddens": "SIZES[1:-1]", "sizes": "SIZES", "l2": "L2",
+}  # fmt: skip
 COST = r"(^|_)(cost|loss|objective|error|j)(_|$|function|\d)"
 GRADIENT = r"(grad|prime|backprop|backward|deriv)"
 GET, SET = ("get_params", "get_parameters", "get_theta"), ("set_params", "set_parameters", "set_theta")
@@ -43,6 +54,7 @@ class FlatCalls:
     """A cost and a gradient by meaning of their values.
 
     takes: the values they ask for. functions: where their source can be read. outputs: as in `Offer`. found: names.
+    script: the calls as text, as in `Offer.scripts`; empty for a class.
     """
 
     cost: Callable[[Values], Any]
@@ -51,6 +63,7 @@ class FlatCalls:
     functions: tuple[Any, ...]
     found: tuple[str, ...]
     outputs: tuple[int, int | None] = (1, None)
+    script: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +117,23 @@ def _lacks(binding: Binding) -> str:
 
 
 def _together(name: str, binding: Binding) -> FlatCalls:
+    call = binding.text(f"subject.{name}", EXPRESSIONS)
     return FlatCalls(
-        lambda v: _part(binding(v), 0), lambda v: _part(binding(v), 1), binding.takes, (binding.function,), (name,)
+        lambda v: _part(binding(v), 0),
+        lambda v: _part(binding(v), 1),
+        binding.takes,
+        (binding.function,),
+        (name,),
+        script=SCRIPT.format(cost=f"{call}[0]", gradient=f"{call}[1]"),
     )
 
 
 def _apart(cost: tuple[str, Binding], gradient: tuple[str, Binding]) -> FlatCalls:
     bindings = (cost[1], gradient[1])
     takes = frozenset[str]().union(*(b.takes for b in bindings))
-    return FlatCalls(*bindings, takes, tuple(b.function for b in bindings), (cost[0], gradient[0]))
+    calls = {k: b.text(f"subject.{n}", EXPRESSIONS) for k, (n, b) in (("cost", cost), ("gradient", gradient))}
+    functions = tuple(b.function for b in bindings)
+    return FlatCalls(*bindings, takes, functions, (cost[0], gradient[0]), script=SCRIPT.format(**calls))
 
 
 def _part(result: Any, index: int) -> Any:

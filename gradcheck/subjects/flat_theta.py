@@ -82,6 +82,7 @@ class FlatTheta:
             activations=mentioned(calls.functions, ACTIVATION_WORDS),
             costs=mentioned(calls.functions, COST_WORDS),
             outputs=calls.outputs,
+            scripts={"": calls.script} if calls.script else {},
         )
 
     def call(self, point: Point, layout: Layout) -> Call:

@@ -60,6 +60,19 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "identity": ("identity",),
     "softmax": ("softmax",),
 }
+SCRIPT = """\
+def run(subject, {arguments}):
+    result = {forward}
+    return result if isinstance(result, tuple) and len(result) == 2 else (result, x)
+
+def cost(subject, {arguments}, dout):
+    return np.sum(run(subject, {arguments})[0] * dout)
+
+def gradient(subject, {arguments}, dout):
+    out, cache = run(subject, {arguments})
+    result = {backward}
+    return result if isinstance(result, (tuple, list)) else [result]
+"""
 ARGUMENTS = {"affine": ("x", "w", "b")}
 SYNONYMS = {
     "x": ("x", "X", "A", "A_prev", "z", "Z", "inputs", "input", "inp", "h", "a", "a_prev", "x_in"),
@@ -89,6 +102,19 @@ class Layer:
     def arguments(self) -> tuple[str, ...]:
         """The differentiable arguments, in the order of their gradients."""
         return ARGUMENTS.get(self.operation, ("x",))
+
+    @property
+    def script(self) -> str:
+        """The calls as text, as in `Offer.scripts`."""
+        values = {n: n for n in (*self.arguments, "dout", "cache", "out")}
+        values["parameter"] = repr(_parameter(self.fixed.get("activation", "")))
+        forward = self.forward.text(f"subject.{self.forward.function.__name__}", values)
+        second = self.backward.takes - {"dout", "parameter"}
+        if len(second) == 1:  # whatever its name: what forward returned second
+            meaning = next(iter(second))
+            values[meaning] = "out if cache is x else cache" if meaning == "out" else "cache"
+        backward = self.backward.text(f"subject.{self.backward.function.__name__}", values)
+        return SCRIPT.format(arguments=", ".join(self.arguments), forward=forward, backward=backward)
 
 
 class ForwardBackward:
@@ -120,6 +146,7 @@ class ForwardBackward:
             skipped=self._skipped,
             operation_fixed={n: layer.fixed for n, layer in self._layers.items() if layer.fixed},
             candidates={n: pair.candidates for n, pair in self._pairs.items()},
+            scripts={n: layer.script for n, layer in self._layers.items()},
         )
 
     def call(self, point: Point, layout: Layout) -> Call:

@@ -32,6 +32,28 @@ def MSE_gradient(w, xs, ys):
     """-> list in the shapes of w. For a single pair likewise, or instead: C(w, x, y) and gradient(w, x, y)."""
 '''
 CALL = "MSE_gradient(w, xs, ys) -> list of (from + 1, to), samples in rows; gradient(w, x, y) for one pair"
+BATCH = """\
+def cost(subject, W, b, x, y):
+    return subject.MSE(W, x, y)
+
+def gradient(subject, W, b, x, y):
+    return subject.MSE_gradient(W, x, y)
+"""
+SINGLE = """\
+def cost(subject, W, b, x, y):
+    return sum(float(np.squeeze(subject.C(W, *pair))) for pair in zip(x, y))
+
+def gradient(subject, W, b, x, y):
+    samples = [copy.deepcopy(list(subject.gradient(W, *pair))) for pair in zip(x, y)]
+    return [sum(tensor) for tensor in zip(*samples)]
+"""
+BOTH = """\
+def cost(subject, W, b, x, y):
+    return subject.MSE(W, x, y) if len(x) > 1 else subject.C(W, x[0], y[0])
+
+def gradient(subject, W, b, x, y):
+    return subject.MSE_gradient(W, x, y) if len(x) > 1 else subject.gradient(W, x[0], y[0])
+"""
 LAYOUT = Layout("from_to", "rows", "first_row")
 
 
@@ -62,6 +84,7 @@ class FromToBiasRow:
             batch=self._batch is not None,
             activations=("sigmoid",),
             costs=("mse",),
+            scripts={"": BOTH if self._batch and self._single else BATCH if self._batch else SINGLE},
         )
 
     def call(self, point: Point, layout: Layout) -> Call:

@@ -34,6 +34,15 @@ DATA = {
     "x": ("x", "X", "xs", "inputs", "input"),
     "y": ("y", "Y", "ys", "targets", "target", "t"),
 }
+SCRIPT = """\
+def cost(subject, W, b, x, y):
+    return subject.loss(W, b or None, x, y{loss})
+
+def gradient(subject, W, b, x, y):
+    result = subject.backprop(W, b or None, x, y{backprop})
+    pair = len(result) == 2 and isinstance(result[0], (tuple, list))
+    return [*result[0], *(result[1] if b else [])] if pair else result
+"""
 TOLD = {"activations": ("activations",), "cost": ("cost",), "l2": ("l2",)}
 
 
@@ -63,6 +72,7 @@ class Functional:
             told_activations="activations" in told,
             told_cost="cost" in told,
             takes_l2="l2" in told,
+            scripts={"": self._script()},
         )
 
     def call(self, point: Point, layout: Layout) -> Call:
@@ -89,6 +99,11 @@ class Functional:
     def gradient(self, call: Call, cotangent: Array) -> Mapping[str, Any]:
         """(weight_gradients, bias_gradients) by name."""
         return read_pair(self._run("backprop", call), call)
+
+    def _script(self) -> str:
+        told = {"activations": "ACTIVATIONS", "cost": "COST", "l2": "L2"}
+        asked = {n: "".join(f", {k}={v}" for k, v in told.items() if k in self._told[n]) for n in self._told}
+        return SCRIPT.format(**asked)
 
     def _run(self, name: str, call: Call) -> Any:
         case, a = call.case, call.arrays

@@ -29,6 +29,16 @@ def backprop(W, b, x, y, sigma, lam):
     """-> (dW, db), lists in the shapes of W and b."""
 '''
 CALL = "backprop(W, b, x, y, sigma, lam) -> (dW, db), one vector a call"
+SCRIPT = """\
+def cost(subject, W, b, x, y):
+    one = lambda s: subject.loss(W, b, x[:, s].copy(), y[:, s].copy(), ACTIVATIONS, COST)
+    return sum(float(np.squeeze(one(s))) for s in range(x.shape[1]))
+
+def gradient(subject, W, b, x, y):
+    one = lambda s: subject.backprop(W, b, x[:, s].copy(), y[:, s].copy(), ACTIVATIONS, COST)
+    samples = [copy.deepcopy([*r[0], *r[1]]) for r in map(one, range(x.shape[1]))]
+    return [sum(tensor) for tensor in zip(*samples)]
+"""
 PARAMETERS = ("W", "b", "x", "y", "sigma", "lam")
 LAYOUT = Layout("to_from", "columns", "vector")
 
@@ -42,7 +52,7 @@ class LayerError:
     @property
     def offer(self) -> Offer:
         """Told activations and cost, no L2."""
-        return Offer(self._name, NAME, layouts=(LAYOUT,), takes_l2=False, batch=False)
+        return Offer(self._name, NAME, layouts=(LAYOUT,), takes_l2=False, batch=False, scripts={"": SCRIPT})
 
     def call(self, point: Point, layout: Layout) -> Call:
         """W, b, and the samples as lists of vectors x and y."""

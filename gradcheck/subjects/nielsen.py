@@ -42,6 +42,28 @@ class Network:
         """-> dC/da (n_L, 1); or an attribute cost with cost.fn(a, y) -> float."""
 '''
 CALL = "nabla_b, nabla_w = Network(sizes).backprop(x, y), one column vector a call"
+SCRIPT = """\
+def network(subject, W, b):
+    net = subject.{name}(SIZES)
+    net.weights, net.biases = W, b
+    return net
+
+{value}
+def gradient(subject, W, b, x, y):
+    samples = [network(subject, W, b).backprop(x[:, [s]], y[:, [s]]) for s in range(x.shape[1])]
+    return [sum(tensor) for part in {order} for tensor in zip(*[pair[part] for pair in samples])]
+"""
+COST = """\
+def cost(subject, W, b, x, y):
+    net = network(subject, W, b)
+    one = lambda s: net.cost.fn(np.reshape(net.feedforward(x[:, [s]]), (-1, 1)), y[:, [s]])
+    return sum(float(np.squeeze(one(s))) for s in range(x.shape[1]))
+"""
+OUTPUT = """\
+def output(subject, W, b, x):
+    one = lambda s: network(subject, W, b).feedforward(x[:, [s]])
+    return np.hstack([np.reshape(one(s), (-1, 1)) for s in range(x.shape[1])])
+"""
 LAYOUT = Layout("to_from", "columns", "column")
 _PROBE = (3, 2, 4)  # sizes at which no weight matrix has the shape of a bias
 
@@ -49,8 +71,8 @@ _PROBE = (3, 2, 4)  # sizes at which no weight matrix has the shape of a bias
 class Nielsen:
     """Adapter around the class: each call gets a network of its own."""
 
-    def __init__(self, network: type, name: str) -> None:
-        self._network, self._name = network, name
+    def __init__(self, network: type, name: str, member: str) -> None:
+        self._network, self._name, self._member = network, name, member
         self._probe = self._make(_PROBE)
 
     @property
@@ -58,6 +80,7 @@ class Nielsen:
         """Everything is fixed by the file; what it declares is seen on a small network."""
         methods = [f for _, f in inspect.getmembers(self._network, inspect.isfunction)]
         cost = getattr(self._probe, "cost", None)
+        declares_cost = callable(getattr(cost, "fn", None))
         return Offer(
             self._name,
             NAME,
@@ -65,12 +88,13 @@ class Nielsen:
             told_activations=False,
             told_cost=False,
             takes_l2=False,
-            declares_cost=callable(getattr(cost, "fn", None)),
+            declares_cost=declares_cost,
             declares_output=True,
             batch=False,
             activations=mentioned(methods, ACTIVATION_WORDS),
             costs=mentioned([cost] if inspect.isclass(cost) else methods, COST_WORDS),
             cost_derivative=callable(getattr(self._probe, "cost_derivative", None)),
+            scripts=self._scripts(declares_cost),
         )
 
     def call(self, point: Point, layout: Layout) -> Call:
@@ -102,6 +126,15 @@ class Nielsen:
         """nabla_w and nabla_b, added up over the samples."""
         net, x, y = call.rest["net"], call.arrays["x"], call.arrays["y"]
         return add_up(lambda s: self._named(net.backprop(x[s], y[s]), call), call.case.samples)
+
+    def _scripts(self, declares_cost: bool) -> Mapping[str, str]:
+        """The order of the pair is known where a small network can be run."""
+        try:
+            with subject_code():
+                order = (0, 1) if self._probed_order else (1, 0)
+        except (SubjectError, Malformed):
+            return {}
+        return {"": SCRIPT.format(name=self._member, value=COST if declares_cost else OUTPUT, order=order)}
 
     def _outputs(self, call: Call) -> list[Array]:
         return [np.reshape(call.rest["net"].feedforward(x), (-1, 1)) for x in call.arrays["x"]]
@@ -149,7 +182,7 @@ def match(members: Mapping[str, Any], name: str) -> Match:
     missing = {n: _missing(c) for n, c in near.items()}
     fits = [n for n in near if not missing[n]]
     if len(fits) == 1:
-        return Match(NAME, Nielsen(near[fits[0]], name), found=tuple(fits))
+        return Match(NAME, Nielsen(near[fits[0]], name, fits[0]), found=tuple(fits))
     if fits:
         return Match(NAME, None, ("one class, not several",), found=tuple(fits), candidates=tuple(fits))
     lines = [f"{n}: {line}" for n in near for line in missing[n]]

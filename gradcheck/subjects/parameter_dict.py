@@ -41,6 +41,35 @@ LAYOUTS = (
     Layout("from_to", "rows", "vector"),
     Layout("to_from", "rows", "vector"),
 )
+SCRIPT = """\
+def forward(subject, W, b, x):
+    p = {{f"{weight}{{k}}": w for k, w in enumerate(W, start=1)}} | {{f"{bias}{{k}}": v for k, v in enumerate(b, start=1)}}
+    result = {forward}
+    AL, cache = result if isinstance(result, (tuple, list)) and len(result) == 2 else (result, result)
+    AL, cache = (cache, AL) if isinstance(cache, np.ndarray) and not isinstance(AL, np.ndarray) else (AL, cache)
+    last = (f"A{{len(W)}}", f"a{{len(W)}}", "AL", "aL", "y_hat", "output")
+    return p, next(AL[n] for n in last if n in AL) if isinstance(AL, dict) else AL, cache
+
+{value}
+def gradient(subject, W, b, x, y):
+    p, AL, cache = forward(subject, W, b, x)
+    grads = {backward}
+    spellings = lambda n, k: (f"d{{n}}{{k}}", f"d{{n.swapcase()}}{{k}}", f"d{{n}}_{{k}}", f"{{n}}{{k}}")
+    return [next(grads[s] for s in spellings(n, k) if s in grads) for n in {keys} for k in range(1, len(W) + 1)]
+"""
+COST = """\
+def cost(subject, W, b, x, y):
+    p, AL, cache = forward(subject, W, b, x)
+    return {cost}
+"""
+OUTPUT = """\
+def output(subject, W, b, x):
+    return forward(subject, W, b, x)[1]
+"""
+EXPRESSIONS = {
+    "X": "x", "Y": "y", "parameters": "p", "AL": "AL", "cache": "cache", "lambd": "L2", "depth": "len(W)",
+    "samples": "SAMPLES",
+}  # fmt: skip
 ROLES: Mapping[str, tuple[str, ...]] = {
     "forward": (
         "L_model_forward", "forward_propagation", "model_forward", "forward_prop", "forward_pass", "forwardprop",
@@ -86,8 +115,8 @@ class Keys:
 class ParameterDict:
     """Adapter around the functions; `cost` may be missing."""
 
-    def __init__(self, functions: Mapping[str, Binding], name: str) -> None:
-        self._functions, self._name = functions, name
+    def __init__(self, functions: Mapping[str, Binding], name: str, members: Mapping[str, str]) -> None:
+        self._functions, self._name, self._members = functions, name, members
         self._keys = read_keys([b.function for b in functions.values()])
 
     @property
@@ -107,6 +136,7 @@ class ParameterDict:
             depths=(layers, layers) if layers else (1, None),
             activations=mentioned(functions, ACTIVATION_WORDS),
             costs=mentioned(functions, COST_WORDS),
+            scripts={"": self._script()},
         )
 
     def call(self, point: Point, layout: Layout) -> Call:
@@ -138,6 +168,12 @@ class ParameterDict:
         values = self._values(call)
         call.between()
         return self._named(self._functions["backward"](values), call)
+
+    def _script(self) -> str:
+        calls = {role: b.text(f"subject.{self._members[role]}", EXPRESSIONS) for role, b in self._functions.items()}
+        value = COST.format(**calls) if "cost" in calls else OUTPUT
+        weight, bias = self._keys.weight, self._keys.bias
+        return SCRIPT.format(weight=weight, bias=bias, keys=(weight, bias), **{**calls, "value": value})
 
     def _values(self, call: Call) -> dict[str, Any]:
         """Run the forward pass: every value that cost and backward may ask for."""
@@ -193,7 +229,7 @@ def match(members: Mapping[str, Any], name: str) -> Match:
         missing += [
             f"{signature_text(found[role], b.function)}: cannot tell what to hand over as {', '.join(lacks)}"
         ] * bool(lacks)
-    adapter = None if missing else ParameterDict(bindings, name)
+    adapter = None if missing else ParameterDict(bindings, name, found)
     return Match(NAME, adapter, tuple(missing), tuple(found.values()) if len(found) > 1 else ())
 
 

@@ -40,6 +40,10 @@ class Offer:
         under "" that of the output; they are judged by differences of their own forward pass.
     candidates: for an operation that may be any of several layers, the layers that its signature fits, the likeliest first,
         each with what the forward pass takes: {"conv": {"conv2d": ["b", "pad", "stride", "w", "x"]}}.
+    scripts: how a stand-alone script calls the subject, by operation ("" for a network): Python text that defines
+        gradient(subject, …) and cost(subject, …), or output(subject, W, b, x) without a cost, of the arrays in its
+        layout: W, b, x, y (theta, x, y in one vector; the operation's arguments and dout). It may use ACTIVATIONS, COST,
+        L2, SIZES and SAMPLES.
     """
 
     name: str
@@ -66,6 +70,7 @@ class Offer:
     notes: tuple[str, ...] = ()
     operation_shapes: Mapping[str, tuple[Mapping[str, tuple[int, ...]], ...]] = field(default_factory=dict)
     candidates: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    scripts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,13 @@ def gradient(theta, X, Y, g):
     """-> list in the shapes of theta."""
 '''
 CALL = "gradient(theta, X, Y, g) -> list of (to, from + 1), samples in rows"
+SCRIPT = """\
+def cost(subject, W, b, x, y):
+    return subject.E(W, x, y, ACTIVATIONS[0])
+
+def gradient(subject, W, b, x, y):
+    return subject.gradient(W, x, y, ACTIVATIONS[0])
+"""
 PARAMETERS = ("theta", "X", "Y", "g")
 LAYOUT = Layout("to_from", "rows", "first_column")
 
@@ -47,6 +54,7 @@ class ThetaBiasUnit:
             takes_l2=False,
             one_activation=True,
             costs=("mse",),
+            scripts={"": SCRIPT},
         )
 
     def call(self, point: Point, layout: Layout) -> Call:

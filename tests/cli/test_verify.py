@@ -146,6 +146,17 @@ def test_no_report_and_quiet(run, folder):
     assert (folder / "reports").exists()
 
 
+def test_the_script_goes_beside_the_report(run, api, samples, folder):
+    """Under the name of its case, and the terminal names it."""
+    case = {"digest": "0123456789abcdef"}
+    finding = replace(samples.FINDING, script=None, script_text="print('shown')\n", counterexample=case)
+    api.report = replace(samples.failing(), findings=(finding,))
+    outcome = run("verify", "student.py")
+    (script,) = (folder / "reports").glob("*-0123456789abcdef.py")
+    assert script.read_text() == "print('shown')\n"
+    assert f"python reports/{script.name}" in outcome.out
+
+
 def test_the_replay_command_names_the_report(run, api, samples, folder):
     """A finding without a command gets one, in the file and on the terminal."""
     api.report = replace(samples.failing(), findings=(replace(samples.FINDING, replay=None),))
