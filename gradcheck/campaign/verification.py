@@ -15,6 +15,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity, find, given, seed, settings
 from hypothesis.errors import NoSuchExample
 
+from gradcheck.campaign import batch_of_one
 from gradcheck.campaign.diagnosing import Inquiry, explained
 from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
 from gradcheck.campaign.region import region
@@ -141,7 +142,11 @@ class _Campaign:
             findings.append(self._raised_finding())
         elif not self.record.cases and not findings:
             findings.append(self._no_evidence())
-        return self._outcome(findings)
+        return self._outcome([self._for_one_sample(f) for f in findings])
+
+    def _for_one_sample(self, finding: Finding) -> Finding:
+        others = corner_cases(self.recognition.repertoire, self.options.seed)
+        return batch_of_one.named(finding, others, lambda case: self._examine(case, differences=False))
 
     def detect(self) -> Detection | None:
         """Generation alone."""

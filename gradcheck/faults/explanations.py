@@ -154,6 +154,15 @@ CODES: Mapping[str, Text] = {
         "the gradient of x is the same for every upstream gradient: multiply by it",
         "an upstream gradient of ones, as a check of f(x).sum() has",
     ),
+    "GC209": Text(
+        "only a batch of one is wrong",
+        "With one sample the axis of the samples has length 1: it is squeezed away, or confused with another one.",
+        "",
+        "delta = np.squeeze(delta)",
+        "delta  # keep both axes, also for m = 1",
+        "only a batch of one is wrong, the same network with two samples is right",
+        "m > 1",
+    ),
     "GC301": Text(
         "the forward pass or the cost differs from what is declared",
         "The gradient is that of the subject's own cost, but this cost is not the one of its name: another activation, cost or "

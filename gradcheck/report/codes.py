@@ -24,6 +24,7 @@ class Code(Enum):
     GC206 = "the answer depends on how an array lies in memory"
     GC207 = "the pullback is not linear in its cotangent"
     GC208 = "the upstream gradient is ignored"
+    GC209 = "only a batch of one is wrong"
     GC301 = "the forward pass or the cost differs from what is declared"
     GC302 = "the cost code disagrees with forward and backward pass"
     GC303 = "the gradient is a constant multiple of the gradient of the subject's own cost"

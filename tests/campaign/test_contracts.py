@@ -201,3 +201,20 @@ def test_the_cell_of_the_triangle_names_the_culprit(tanh_pair, name):
     edits, codes = CELLS[name]
     report = gradcheck.verify(tanh_pair(*edits), max_examples=30, **TANH)
     assert (report.verdict, {f.code.name for f in report.findings}) == ("fail" if codes else "pass", codes)
+
+
+@pytest.mark.parametrize(
+    ("edit", "code"),
+    [
+        (("delta.sum(axis=1, keepdims=True)", "delta.sum(axis=1, keepdims=x.shape[1] > 1)"), "GC209"),
+        (("/ x.shape[1] * (1 -", "/ max(x.shape[1], 2) * (1 -"), "GC209"),
+        (before_return("d_weights[0] = d_weights[0] + 1 / 0 if x.shape[1] == 1 else d_weights[0]"), "GC209"),
+        (("/ x.shape[1] * (1 -", "/ max(x.shape[1], 1) * (1 -"), None),
+        (("delta.sum(axis=1, keepdims=True)", "delta.sum(axis=1)"), "GC104"),
+    ],
+    ids=["axis dropped", "average over two", "raises", "neighbour", "always"],
+)
+def test_a_batch_of_one_has_a_name_of_its_own(tanh_pair, edit, code):
+    """Only where everything with several samples is right."""
+    report = gradcheck.verify(tanh_pair(edit), max_examples=30, **TANH)
+    assert [f.code.name for f in report.findings][:1] == ([code] if code else [])

@@ -1,0 +1,58 @@
+"""Is it wrong for a batch of one only? Then that is its name: a squeezed axis, an average over m − 1.
+
+Smallest counterexamples have one sample whatever the mistake is; so the same network with two samples must be right, and so
+must every other network with several. It must not know how cases are examined.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from gradcheck.checks import Examination
+from gradcheck.errors import SubjectError, UsageError
+from gradcheck.networks import Case, case_from_json
+from gradcheck.report import Code, Finding
+
+ENOUGH = 3
+"""Cases with several samples that must be right, beside the counterexample's own network."""
+
+
+def named(
+    finding: Finding,
+    others: Iterable[Case],
+    examine: Callable[[Case], Examination],
+) -> Finding:
+    """The finding, as one of a batch of one where everything with several samples is right."""
+    case = _of_one_sample(finding)
+    if case is None:
+        return finding
+    several = [c for c in others if c.samples > 1]
+    if len(several) < ENOUGH or not all(_clean(c, examine) for c in (with_two_samples(case), *several)):
+        return finding
+    words = "only a batch of one is wrong, the same network with two samples is right (an axis squeezed away?)"
+    return replace(finding, code=Code.GC209, detail=f"{words}: {finding.detail}")
+
+
+def with_two_samples(case: Case) -> Case:
+    """The same network with a second sample beside the first."""
+    inputs = np.hstack([case.inputs, 0.5 * case.inputs + 0.25])
+    return replace(case, inputs=inputs, targets=np.hstack([case.targets, case.targets]))
+
+
+def _of_one_sample(finding: Finding) -> Case | None:
+    data = finding.counterexample
+    if finding.verdict != "fail" or not data or data.get("kind") != "network" or finding.code.name.startswith("GC2"):
+        return None
+    try:
+        case = case_from_json(data)
+    except UsageError:  # a definition of the caller's own, which its name alone does not give
+        return None
+    return case if isinstance(case, Case) and case.samples == 1 else None
+
+
+def _clean(case: Case, examine: Callable[[Case], Examination]) -> bool:
+    try:
+        return examine(case).fault is None
+    except (SubjectError, UsageError):  # it raises, or its process is gone
+        return False
