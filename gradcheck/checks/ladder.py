@@ -126,6 +126,7 @@ def triangle(
     in_double = bounds if case.dtype == "float64" else None
     expected = trusted_estimate(case, "x" in claim.gradient, bounds=in_double, guard=guard)
     error = {n: bounds.gradient[n] + guard[n] if guard else bounds.gradient[n] for n in claim.gradient}
+    error = {n: e + claim.error.get(n, 0.0) for n, e in error.items()}
     estimate = Estimate(claim.gradient, error, "claim")
     nonfinite = _nonfinite(estimate, expected)
     if nonfinite is not None:

@@ -133,7 +133,7 @@ class _Recogniser:
     ) -> Case:
         """A random case with distinct widths, all different from m, in the order 3, 4, 5 …, n_L."""
         units, samples = shape
-        widths = [*[3, 4, 6, 8, 9, 10][:depth], units]
+        widths = list(self.offer.widths) if self.offer.widths else [*[3, 4, 6, 8, 9, 10][:depth], units]
         inner = [head[0] if self.offer.one_activation else hidden] * (depth - 1)
         layers = tuple(Dense(n, f) for n, f in zip(widths[1:], [*inner, head[0]], strict=True))
         architecture = Architecture(widths[0], layers, head[1], dtype=self.dtype, bias=bool(options.get("bias", True)))  # type: ignore[arg-type]
@@ -364,7 +364,8 @@ class _Recogniser:
     def _fixed_by_output(self, layout: Layout) -> Recognition | None:
         """Activations from the output activations, then the cost from its value or from its own derivative."""
         for depth in self._depths():
-            case = self._case(self._hidden()[0], (self.activations[0], COSTS["mse"]), depth, self._shapes()[0])
+            first = (self.activations[0], COSTS["mse"])
+            case = self._case(self._hidden()[0], first, depth, self._shapes()[0], bias=layout.bias != "none")
             output = self._output(case, layout)
             if output is None:
                 continue
@@ -389,6 +390,8 @@ class _Recogniser:
                 if match:
                     return Head(g, guarded(cost.name, match[1]) if match[1] else cost, match[0])
             return None
+        if self.offer.batch and not self.offer.cost_derivative and self.offer.convention == "training":
+            return self._head_from_batches(f, g, depth, layout)
         known = self._head_from_derivative(f, g, depth, layout) if self.offer.cost_derivative else None
         return known or self._head_from_gradient(f, g, layout)
 
@@ -417,6 +420,29 @@ class _Recogniser:
                 if legal(cost, g.range, g.name) and self._alike(G, scale_named(scale)(1, 1) * expected):
                     return Head(g, cost, scale)
         return None
+
+    def _head_from_batches(self, f: Activation, g: Activation, depth: int, layout: Layout) -> Head:
+        """The cost, and its scale, of which the last layer's claimed gradient is a positive multiple at every m."""
+        bias = layout.bias != "none"
+        cases = [self._case(f, (g, COSTS["mse"]), depth, s, bias=bias) for s in self._shapes()]
+        if g.range != "real":
+            cases = [replace(c, targets=_one_hot(c.targets.shape, self.generator)) for c in cases]
+        name = f"b{depth}" if bias else f"W{depth}"
+        claims = [self.subject.vjp(c, layout)[1](c.cotangent).gradient.get(name) for c in cases]
+        for cost in self.costs if all(c is not None for c in claims) else ():
+            if not legal(cost, g.range, g.name):
+                continue
+            expected = [value_and_gradient(_with(c, f, g, cost))[1][name] * c.samples for c in cases]
+            ratios = [_multiple(c, e, _AGREE[self.dtype]) for c, e in zip(claims, expected, strict=True)]
+            for base in ("1", "1/m", "1/(m n)", "1/n"):
+                sizes = [scale_named(base)(c.samples, c.architecture.widths[-1]) for c in cases]
+                r = [q / s for q, s in zip(ratios, sizes, strict=True)]
+                if r[0] > 0 and all(_close(q, r[0], _AGREE[self.dtype]) for q in r):
+                    factor = float(f"{r[0]:.9g}")
+                    scale = base if factor == 1 else "1/2" if (factor, base) == (0.5, "1") else f"{factor!r} * {base}"
+                    return Head(g, cost, scale)
+        self.notes.append("its update is that of no cost that gradcheck knows: measured against half the squared error")
+        return Head(g, COSTS["mse"], "1/2")
 
     def _head_from_gradient(self, f: Activation, g: Activation, layout: Layout) -> Head:
         """The cost whose output error is the claimed bias gradient of the last layer; else a name only, with a note."""
@@ -492,6 +518,7 @@ class _Recogniser:
             bias=layout.bias != "none",
             dtype=self.dtype,  # type: ignore[arg-type]
             refused=tuple(self.refused.items()),
+            fixed=self.offer.widths,
         )
         return Recognition(
             layout,
@@ -606,6 +633,16 @@ def match_scale(
             if all(_close(v, e, tolerance) for v, e in zip(values, expected, strict=True)):
                 return str(scale), epsilon
     return _unusual_scale(cases, values, agree) if wanted is None and len(cases) > 2 else None
+
+
+def _multiple(claim: Array | None, expected: Array, agree: float) -> float:
+    """r with claim = r expected; NaN where there is none."""
+    if claim is None or not np.any(expected):
+        return float("nan")
+    r = float(np.vdot(expected, claim) / np.vdot(expected, expected))
+    return (
+        r if np.allclose(claim, r * expected, rtol=agree, atol=agree * float(np.max(np.abs(claim)))) else float("nan")
+    )
 
 
 def _unusual_scale(cases: Sequence[Case], values: Sequence[float], agree: float) -> tuple[str, float] | None:

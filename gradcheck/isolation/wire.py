@@ -119,6 +119,7 @@ def pack_claim(claim: Claim) -> dict[str, Any]:
         "gradient": dict(claim.gradient),
         "problems": [asdict(p) for p in claim.problems],
         "dtypes": dict(claim.dtypes),
+        "error": {n: np.ascontiguousarray(e) for n, e in claim.error.items()},
     }
 
 
@@ -134,7 +135,8 @@ def unpack_claim(data: Mapping[str, Any], point: Point) -> Claim:
             problems.append(Problem("shape", str(name), f"the child sent no readable gradient of {name}"))
         else:
             gradient[name] = g
-    return Claim(gradient, tuple(problems), data["dtypes"])
+    error = {n: np.abs(e) for n, e in data.get("error", {}).items() if n in gradient and e.shape == gradient[n].shape}
+    return Claim(gradient, tuple(problems), data["dtypes"], error)
 
 
 def pack_effects(effects: Sequence[Effect]) -> list[dict[str, str]]:

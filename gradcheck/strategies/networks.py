@@ -51,6 +51,7 @@ def architectures(draw: st.DrawFn, repertoire: Repertoire | None = None) -> Arch
         st.lists(st.tuples(st.integers(*r.widths), st.sampled_from(r.hidden)), min_size=low - 1, max_size=high - 1)
     )
     widths = draw(_styled([units for units, _ in inner], r))
+    widths = list(r.fixed) if r.fixed else widths
     head = draw(st.sampled_from(r.heads))
     if head.activation.range == "simplex" and r.output_widths[1] > 1:
         widths[-1] = max(widths[-1], 2)  # one unit that sums to one has no gradient
@@ -131,6 +132,7 @@ def extreme_cases(repertoire: Repertoire, seed: int) -> Iterator[Case]:
             for top in (20.0, 40.0, 100.0, 800.0, 3000.0):
                 inner = [head.activation if repertoire.one_activation else repertoire.hidden[0]] * (depth - 1)
                 widths = [2] * depth + [max(repertoire.output_widths[0], min(2, repertoire.output_widths[1]))]
+                widths = list(repertoire.fixed) if repertoire.fixed else widths
                 architecture = build(repertoire, widths, [*inner, head.activation], head, 0.0)
                 case = sample_case(architecture, 2, generator, hard_targets=True)
                 yield _scaled(case, top)
@@ -146,6 +148,8 @@ def _scaled(case: Case, top: float) -> Case:
 def _corner_shapes(r: Repertoire) -> list[tuple[list[int], int]]:
     """(widths, samples) within the repertoire's limits."""
     wanted = [([3, 4, 2], 5), ([2, 3], 1), ([2, 3, 3, 2], 3), ([3, 2], 4), ([4, 3, 5, 2], 1), ([2, 2, 2], 3)]
+    if r.fixed:
+        return [(list(r.fixed), m) for m in (5, 1, 3, 4) if r.samples[0] <= m <= r.samples[1]]
     low, high = r.depths
     fitting = [(w, m) for w, m in wanted if low <= len(w) - 1 <= high and r.samples[0] <= m <= r.samples[1]]
     least, most = r.output_widths

@@ -19,6 +19,7 @@ from gradcheck.subjects import (
     parameter_dict,
     row_major,
     theta_bias_unit,
+    training,
 )
 from gradcheck.subjects.configuration import SubjectConfiguration, require_known
 from gradcheck.subjects.loading import describe_members
@@ -61,8 +62,11 @@ CONVENTIONS: Mapping[str, Convention] = {
     "flat_theta": flat_theta,
     "forward_backward": forward_backward,
     "layer_object": layer_object,
+    "training": training,
 }
 BY_NAME_ONLY = frozenset({"row_major"})
+LAST_RESORT = frozenset({"training"})
+"""Recognised only where no other whole network is: a class that exposes its gradient also trains."""
 NOTHING_SAID = SubjectConfiguration()
 _MOST = 12
 
@@ -76,6 +80,8 @@ def detect(members: Mapping[str, Any], name: str, configuration: SubjectConfigur
         return _configured(members, name, configuration.convention)
     matches = [c.match(members, name) for n, c in CONVENTIONS.items() if n not in BY_NAME_ONLY]
     fits = {m.convention: m.adapter for m in matches if m.adapter is not None}
+    if any(a.offer.kind == "network" for n, a in fits.items() if n not in LAST_RESORT):
+        fits = {n: a for n, a in fits.items() if n not in LAST_RESORT}
     networks = {n: adapter for n, adapter in fits.items() if adapter.offer.kind == "network"}
     several = next((m for m in matches if m.candidates), None)
     if several and not networks:

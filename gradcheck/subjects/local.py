@@ -15,7 +15,7 @@ from gradcheck.numerics import Array
 from gradcheck.subjects.claims import read_claim
 from gradcheck.subjects.effects import observe
 from gradcheck.subjects.failures import subject_code
-from gradcheck.subjects.layout import Layout, samples_from_subject
+from gradcheck.subjects.layout import Layout, gradient_to_trusted, samples_from_subject
 from gradcheck.subjects.protocol import Adapter, Claim, Effect, Malformed, Offer, Pullback
 from gradcheck.subjects.trial import tried_out
 
@@ -81,13 +81,15 @@ class LocalSubject:
         except Malformed as malformed:
             return Claim({}, (malformed.problem,))
         claim = read_claim(raw, call)
+        if "error" in call.rest:
+            claim = replace(claim, error=gradient_to_trusted(call.rest["error"], layout))
         return claim if isinstance(point, OperationCase) else _scaled(claim, float(cotangent))
 
 
 def _scaled(claim: Claim, factor: float) -> Claim:
     if factor == 1.0:
         return claim
-    return Claim({n: factor * g for n, g in claim.gradient.items()}, claim.problems, claim.dtypes)
+    return Claim({n: factor * g for n, g in claim.gradient.items()}, claim.problems, claim.dtypes, claim.error)
 
 
 def _units_by_samples(raw: Any, layout: Layout, shape: tuple[int, ...], what: str) -> Array:

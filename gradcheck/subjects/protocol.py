@@ -35,6 +35,7 @@ class Offer:
     outputs: smallest and largest number of output units it accepts; None where there is no limit.
     operation_fixed: for an operation with a parameter, what `OperationCase.fixed` must hold, such as
         {"leaky_relu": {"activation": "leaky_relu(0.01)"}}.
+    widths: (n_0, …, n_L) where the file fixes the sizes: it is checked at those.
     notes: what the reader of a report should know of how the subject was loaded and read.
     operation_shapes: for operations without a trusted definition, the shapes that their arguments may have together, and
         under "" that of the output; they are judged by differences of their own forward pass.
@@ -68,6 +69,7 @@ class Offer:
     outputs: tuple[int, int | None] = (1, None)
     operation_fixed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    widths: tuple[int, ...] | None = None
     operation_shapes: Mapping[str, tuple[Mapping[str, tuple[int, ...]], ...]] = field(default_factory=dict)
     candidates: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     scripts: Mapping[str, str] = field(default_factory=dict)
@@ -104,12 +106,14 @@ class Effect:
 class Claim:
     """The derivative the subject returned, in the trusted layout and float64, and what is wrong with its form.
 
-    gradient holds only what could be read; `dtypes` are the dtypes it came in.
+    gradient holds only what could be read; `dtypes` are the dtypes it came in. error: what reading the gradient adds to its
+    error, component by component, where it was not returned but recovered from an update.
     """
 
     gradient: Arrays
     problems: tuple[Problem, ...] = ()
     dtypes: Mapping[str, str] = field(default_factory=dict)
+    error: Arrays = field(default_factory=dict)
 
 
 Pullback = Callable[[Array], Claim]

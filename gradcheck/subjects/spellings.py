@@ -44,7 +44,7 @@ def arrays_in(thing: Any, depth: int = 3) -> Iterator[tuple[Place, Array]]:
         if isinstance(value, np.ndarray):
             if value.dtype.kind == "f" and value.ndim and value.size:
                 yield (name,), value
-        elif isinstance(value, Mapping) or (hasattr(value, "__dict__") and not callable(value)):
+        elif isinstance(value, (Mapping, list)) or (hasattr(value, "__dict__") and not callable(value)):
             yield from (((name, *rest), a) for rest, a in arrays_in(value, depth - 1))
 
 
@@ -52,13 +52,18 @@ def members_in(thing: Any) -> list[tuple[str, Any]]:
     """Keys and values of a dictionary with string keys, or the attributes of an object."""
     if isinstance(thing, Mapping):
         return [(k, v) for k, v in thing.items() if isinstance(k, str)]
+    if isinstance(thing, (list, tuple)):
+        return [(str(k), v) for k, v in enumerate(thing)]
     return list(getattr(thing, "__dict__", {}).items())
 
 
 def get(thing: Any, place: Place) -> Any:
     """What is at a place; None where there is nothing."""
     for name in place:
-        thing = thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None)
+        if isinstance(thing, (list, tuple)):
+            thing = thing[int(name)] if name.isdigit() and int(name) < len(thing) else None
+        else:
+            thing = thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None)
     return thing
 
 

@@ -1,0 +1,255 @@
+"""Convention `training`: a class whose training method applies gradient descent and exposes no gradient.
+
+    net = NeuralNetwork()            # sizes fixed in the file, or handed over
+    net.train(X, y, 1)               # gradient = (weights before - weights after) / learning rate
+    a = net.think(X)
+
+The rate is an argument of the method, an attribute of the object, or one where the file names none; two rates must agree. It
+declares no cost: the one that its output layer's gradient belongs to is recognised, up to its scale.
+"""
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from gradcheck.errors import SubjectError
+from gradcheck.networks import Point
+from gradcheck.numerics import Array
+from gradcheck.subjects.binding import bind
+from gradcheck.subjects.failures import subject_code
+from gradcheck.subjects.flat_calls import SYNONYMS as SIZES
+from gradcheck.subjects.layer_trial import ETAS, RATES
+from gradcheck.subjects.layout import Layout, parameters_to_subject, samples_to_subject, subject_shapes
+from gradcheck.subjects.match import Match, own_classes
+from gradcheck.subjects.protocol import Call, Malformed, Offer
+from gradcheck.subjects.source import ACTIVATION_WORDS, mentioned
+from gradcheck.subjects.spellings import Place, arrays_in, get, members_in
+
+NAME = "training"
+TEMPLATE = '''\
+import numpy as np
+
+class NeuralNetwork:
+    def __init__(self):
+        self.weights = np.ones((3, 1))
+
+    def think(self, X):
+        """-> outputs, one row a sample."""
+        return 1 / (1 + np.exp(-X @ self.weights))
+
+    def train(self, X, y, iterations):
+        """Plain gradient descent; may take a learning rate."""
+        for _ in range(iterations):
+            a = self.think(X)
+            self.weights += X.T @ ((y - a) * a * (1 - a))
+'''
+CALL = "net.train(X, y, 1); gradient = (weights before - weights after) / learning rate"
+TRAIN = ("train", "fit", "learn", "train_step", "backprop", "backpropagation", "back_propagation", "gradient_descent")
+OUTPUT = (
+    "think",
+    "predict",
+    "forward",
+    "feedforward",
+    "feed_forward",
+    "query",
+    "output",
+    "predict_proba",
+    "forward_pass",
+)
+MEANINGS = {
+    "X": ("X", "x", "inputs", "training_set_inputs", "training_inputs", "train_inputs", "X_train", "inputs_list", "data"),
+    "y": ("y", "Y", "outputs", "targets", "training_set_outputs", "training_outputs", "train_outputs", "y_train",
+          "targets_list", "labels", "target"),
+    "one": ("number_of_training_iterations", "iterations", "epochs", "n_iter", "num_iterations", "n", "n_epochs",
+            "num_epochs", "training_iterations", "iters", "niter", "epoch"),
+    "rate": RATES,
+}  # fmt: skip
+LAYOUTS = (
+    Layout("from_to", "rows", "none"),
+    Layout("from_to", "rows", "row"),
+    Layout("from_to", "rows", "vector"),
+    Layout("to_from", "columns", "column"),
+    Layout("to_from", "columns", "none"),
+)
+_PARAMETER = re.compile(r"(?i)(^w(\d|_|$|[io])|weight|^b(\d|_|$|[io])|bias|^syn|^theta|^l?\d+$)")
+_OPTIMISERS = re.compile(r"(?i)momentum|velocity|adam|rmsprop|adagrad|np\.clip|decay")
+
+
+class Training:
+    """Adapter around the class."""
+
+    def __init__(self, network: type, train: str, output: str, name: str) -> None:
+        self._class, self._train, self._output, self._name = network, train, output, name
+        self._constructor = bind(network, {**SIZES, "rate": RATES})
+        self._widths = None if self._constructor.takes & {"input", "sizes"} else fixed_widths(self.made((3, 4, 2)))
+
+    @property
+    def offer(self) -> Offer:
+        """Everything is fixed by the file."""
+        widths = self._widths
+        depth = len(widths) - 1 if widths else 2
+        deep = "sizes" in self._constructor.takes
+        methods = [f for _, f in inspect.getmembers(self._class, inspect.isfunction)]
+        return Offer(
+            self._name,
+            NAME,
+            layouts=LAYOUTS,
+            told_activations=False,
+            told_cost=False,
+            takes_l2=False,
+            declares_cost=False,
+            declares_output=True,
+            depths=(1, None) if deep else (depth, depth),
+            outputs=(widths[-1], widths[-1]) if widths else (1, None),
+            activations=mentioned(methods, ACTIVATION_WORDS),
+            widths=widths,
+            notes=("gradients recovered from its update of the weights",),
+        )
+
+    def made(self, widths: Sequence[int]) -> Any:
+        """A new network of these sizes, or of its own."""
+        sizes = {"input": widths[0], "labels": widths[-1], "sizes": list(widths), "hiddens": list(widths[1:-1])}
+        return self._constructor({**sizes, "hidden": widths[min(1, len(widths) - 1)], "rate": ETAS[0], "l2": 0.0})
+
+    def call(self, point: Point, layout: Layout) -> Call:
+        """The samples; the network is made anew for every evaluation, because training writes to it."""
+        call = Call(point, layout, {})
+        x, y = (samples_to_subject(a, layout, call.case.dtype) for a in (call.case.inputs, call.case.targets))
+        call.arrays.update(X=x, y=y)
+        return call
+
+    def value(self, call: Call) -> Array:
+        """Not part of this convention."""
+        raise NotImplementedError
+
+    def output(self, call: Call) -> Array:
+        """The outputs of the network."""
+        net, _ = self._prepared(call)
+        return np.asarray(getattr(net, self._output)(call.arrays["X"]))
+
+    def cost_derivative(self, call: Call, a: Array, y: Array) -> Array:
+        """Not part of this convention."""
+        raise NotImplementedError
+
+    def gradient(self, call: Call, cotangent: Array) -> Mapping[str, Any]:
+        """The step divided by a finite rate, at which an error of the order of the rate (weights that are updated before the
+        recursion uses them) stands out; the rounding of the weights is part of the claim's error."""
+        large, adjustable = self._step(call, ETAS[0])
+        rate = ETAS[0] if adjustable else 1.0
+        places = self._prepared(call)[1]
+        sizes = {n: float(np.max(np.abs(call.case.parameters[n]), initial=0.0)) for n in places}
+        u = float(np.finfo(call.case.dtype).eps)
+        call.rest["error"] = {
+            n: np.full(g.shape, 2 * u * (sizes[n] + rate * float(np.max(np.abs(g), initial=0.0))) / rate)
+            for n, g in large.items()
+        }
+        if adjustable:
+            self._require_descent(call, large)
+        return large
+
+    def _require_descent(self, call: Call, large: Mapping[str, Array]) -> None:
+        """A step that keeps its size while the rate falls to an eighth is no multiple of the rate at all."""
+        small, _ = self._step(call, ETAS[1])
+        for n, g in large.items():
+            moved = float(np.linalg.norm(g)) * ETAS[0]
+            if moved > 1e-9 and abs(float(np.linalg.norm(small[n])) * ETAS[1] - moved) < 1e-3 * moved:
+                msg = f"the step of {n} does not depend on the learning rate: no gradient can be read from it"
+                raise SubjectError("unrecognised", msg)
+
+    def _step(self, call: Call, rate: float) -> tuple[dict[str, Array], bool]:
+        net, places = self._prepared(call)
+        method = bind(getattr(net, self._train), MEANINGS)
+        attribute = next((n for n, v in members_in(net) if n.lower() in RATES and isinstance(v, (int, float))), None)
+        if attribute is not None and "rate" not in method.takes:
+            setattr(net, attribute, rate)
+        before = {n: np.array(get(net, p)) for n, p in places.items()}
+        method({**call.arrays, "one": 1, "rate": rate})
+        adjustable = attribute is not None or "rate" in method.takes
+        divisor = rate if adjustable else 1.0
+        return {n: (before[n] - np.asarray(get(net, p))) / divisor for n, p in places.items()}, adjustable
+
+    def _prepared(self, call: Call) -> tuple[Any, dict[str, Place]]:
+        """A network that holds the case's parameters, and where they are."""
+        net = self.made(call.case.architecture.widths)
+        places = placed(net, subject_shapes(call.case.architecture, call.layout))
+        weights, biases = parameters_to_subject(call.case, call.layout)
+        values = {f"W{k}": w for k, w in enumerate(weights, 1)} | {f"b{k}": b for k, b in enumerate(biases or [], 1)}
+        for name, place in places.items():
+            np.copyto(get(net, place), values[name])
+        return net, places
+
+
+def parameters_in(net: Any) -> list[tuple[Place, Array]]:
+    """The arrays whose names are those of parameters."""
+    return [(p, a) for p, a in arrays_in(net) if any(_PARAMETER.search(step) for step in p)]
+
+
+def fixed_widths(net: Any) -> tuple[int, ...] | None:
+    """The sizes that a file has written into its weight matrices, where those chain; None otherwise."""
+    shapes = [a.shape for _, a in parameters_in(net) if a.ndim == 2 and not _is_bias(a, parameters_in(net))]
+    for turned in (False, True):
+        pairs = [s[::-1] if turned else s for s in shapes]
+        if pairs and all(a[1] == b[0] for a, b in pairwise(pairs)):
+            return (pairs[0][0], *(s[1] for s in pairs))
+    return None
+
+
+def _is_bias(a: Array, found: list[tuple[Place, Array]]) -> bool:
+    return any(b is a and any(re.match(r"(?i)b(\d|_|$|[io])|.*bias", s) for s in p) for p, b in found)
+
+
+def placed(net: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Place]:
+    """Where each parameter is: the first arrays, in the object's order, with its shape. Raises SubjectError."""
+    free = parameters_in(net)
+    places: dict[str, Place] = {}
+    for name, shape in shapes.items():
+        fit = next(
+            (k for k, (p, a) in enumerate(free) if a.shape == shape and (name[0] == "b") == _is_bias(a, free)), None
+        )
+        if fit is None:
+            raise SubjectError("contract", f"it holds no array of shape {shape} for {name}")
+        places[name] = free.pop(fit)[0]
+    if free:
+        msg = f"{'.'.join(free[0][0])} of shape {free[0][1].shape} is no parameter of this layout"
+        raise SubjectError("contract", msg)
+    return places
+
+
+def match(members: Mapping[str, Any], name: str) -> Match:
+    """Recognised by a class with a training method of known arguments and a method that gives the output."""
+    adapters, missing = {}, []
+    for n, c in own_classes(members).items():
+        train, output = (next((m for m in names if callable(getattr(c, m, None))), None) for names in (TRAIN, OUTPUT))
+        if not train or not output:
+            continue
+        lacks = _lacks(c, train)
+        if lacks:
+            missing.append(f"{n}: {lacks}")
+            continue
+        try:
+            with subject_code():
+                adapters[n] = Training(c, train, output, name)
+        except (SubjectError, Malformed) as error:
+            missing.append(f"{n}: {error}")
+    if len(adapters) == 1:
+        return Match(NAME, next(iter(adapters.values())), found=tuple(adapters))
+    lines = tuple(missing) or ("a class with train(X, y, iterations) and think(X)",)
+    return Match(NAME, None, lines, tuple(adapters) or tuple(line.partition(":")[0] for line in missing))
+
+
+def _lacks(cls: type, train: str) -> str:
+    """What keeps its update from being read, in words; empty where nothing does."""
+    method, constructor = bind(getattr(cls, train), MEANINGS), bind(cls, {**SIZES, "rate": RATES})
+    if not {"X", "y"} <= method.takes or method.missing:
+        return f"cannot tell what to hand over to {train} as {', '.join(method.missing) or 'X and y'}"
+    if constructor.missing:
+        return f"cannot tell what to hand over to its constructor as {', '.join(constructor.missing)}"
+    try:
+        found = _OPTIMISERS.search(inspect.getsource(getattr(cls, train)))
+    except (OSError, TypeError):
+        found = None
+    return f"its update is no plain gradient descent ({found[0]})" if found else ""

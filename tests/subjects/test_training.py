@@ -1,0 +1,86 @@
+"""Classes that only train: right ones pass at their own sizes, wrong ones fail at the right layer, optimisers are refused."""
+
+import pytest
+
+from gradcheck import verify
+
+FIXED = """
+import numpy as np
+class NeuralNetwork:
+    def __init__(self):
+        np.random.seed(1)
+        self.synaptic_weights = 2 * np.random.random((3, 1)) - 1
+    def think(self, inputs):
+        return 1 / (1 + np.exp(-np.dot(inputs, self.synaptic_weights)))
+    def train(self, training_set_inputs, training_set_outputs, number_of_training_iterations):
+        for iteration in xrange(number_of_training_iterations):
+            output = self.think(training_set_inputs)
+            error = training_set_outputs - output
+            self.synaptic_weights += np.dot(training_set_inputs.T, error * output * (1 - output))
+"""
+SIZED = """
+import numpy as np
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+class Network:
+    def __init__(self, input_size, hidden_size, output_size, learning_rate=0.5):
+        self.W1 = np.random.randn(input_size, hidden_size)
+        self.b1 = np.zeros((1, hidden_size))
+        self.W2 = np.random.randn(hidden_size, output_size)
+        self.b2 = np.zeros((1, output_size))
+        self.lr = learning_rate
+    def forward(self, X):
+        self.a1 = np.tanh(X @ self.W1 + self.b1)
+        return sigmoid(self.a1 @ self.W2 + self.b2)
+    def train(self, X, y, epochs):
+        for _ in range(epochs):
+            a = self.forward(X)
+            d2 = (a - y) / len(X)
+            d1 = d2 @ self.W2.T * (1 - self.a1 ** 2)
+            self.W2 -= self.lr * self.a1.T @ d2
+            self.b2 -= self.lr * d2.sum(axis=0, keepdims=True)
+            self.W1 -= self.lr * X.T @ d1
+            self.b1 -= self.lr * d1.sum(axis=0, keepdims=True)
+"""
+LATE = SIZED.replace("            d1 = d2 @ self.W2.T * (1 - self.a1 ** 2)\n", "").replace(
+    "            self.W1 -=", "            d1 = d2 @ self.W2.T * (1 - self.a1 ** 2)\n            self.W1 -="
+)
+
+
+def report_of(tmp_path, source):
+    """The report of a file with this source."""
+    path = tmp_path / "network.py"
+    path.write_text(source)
+    return verify(str(path), in_process=True, max_examples=25)
+
+
+@pytest.mark.parametrize(("source", "cost"), [(FIXED, "mse · 1/2"), (SIZED, "bce · 1/m")])
+def test_a_right_network_passes(tmp_path, source, cost):
+    """At the sizes of the file, or at random ones; the cost is recognised from the update."""
+    report = report_of(tmp_path, source)
+    assert (report.verdict, report.subject.convention) == ("pass", "training")
+    assert cost in {c.value for c in report.conventions}
+    assert report.tally.cases >= 10
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        (SIZED.replace("(1 - self.a1 ** 2)", "(1 + self.a1 ** 2)"), ("BP2", 1)),
+        (SIZED.replace("self.b1 -= self.lr * d1.sum", "self.b1 -= self.lr * d1.mean"), ("BP3", 1)),
+        (LATE, ("BP2", 1)),
+    ],
+)
+def test_a_wrong_network_fails_at_its_place(tmp_path, source, place):
+    """A wrong derivative, a mean for a sum, and weights updated before the recursion uses them."""
+    report = report_of(tmp_path, source)
+    assert report.verdict == "fail"
+    assert (report.findings[0].places[0].equation, report.findings[0].places[0].layer) == place
+
+
+def test_an_optimiser_is_refused(tmp_path):
+    """Momentum is named as the reason; no verdict on the gradient."""
+    source = SIZED.replace("            a = self", "            velocity = 0\n            a = self")
+    report = report_of(tmp_path, source)
+    assert report.verdict in ("error", "inconclusive")
+    assert "no plain gradient descent (velocity)" in report.findings[0].detail
