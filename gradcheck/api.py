@@ -112,8 +112,8 @@ def replay(
 
 def check_vjp(
     primal: Callable[..., Any],
-    pullback: Callable[..., Any],
-    arguments: Any,
+    pullback: Callable[..., Any] | None = None,
+    arguments: Any = None,
     *,
     reference: Callable[..., Any] | None = None,
     static: Mapping[str, Any] | None = None,
@@ -127,6 +127,10 @@ def check_vjp(
     cotangents of all arguments, in order (one of them bare for one argument), each a pytree like its argument; where an
     argument holds no floating-point numbers (integers, booleans, None) anything may stand, or None. Pytrees are nested
     mappings, lists, tuples, namedtuples and dataclasses; leaves are arrays of numpy, torch, jax or the array API, or numbers.
+
+    A subclass of torch.autograd.Function, or a function decorated with jax.custom_vjp or jax.custom_jvp, carries its pullback:
+    check_vjp(MyFunction, arguments=[x, w]). For the decorated ones the undecorated function is the primal, and the reference
+    too where jax can differentiate it. Its arguments are an example by position.
 
     arguments: an example (a sequence, or a mapping by name, of arguments in order: shapes, dtypes and scale are kept, and
     other numbers are drawn around it where the primal is finite), or a Hypothesis strategy of such. A function that is meant

@@ -59,8 +59,8 @@ class Gradcheck:
     def vjp(
         self,
         primal: Callable[..., Any],
-        pullback: Callable[..., Any],
-        arguments: Any,
+        pullback: Callable[..., Any] | None = None,
+        arguments: Any = None,
         *,
         check: bool = True,
         **options: Any,

@@ -22,10 +22,11 @@ from gradcheck.numerics import Array, Estimate
 from gradcheck.numerics.trees import leaves
 from gradcheck.oracles.functions import reference_vjp
 from gradcheck.report import Code, Finding, Power, Recognised, Report, SubjectInfo, Tally
-from gradcheck.subjects import SubjectConfiguration
+from gradcheck.subjects import SubjectConfiguration, autograd_function, custom_rule
 from gradcheck.subjects.arrays import differentiable
 from gradcheck.subjects.function import CONVENTIONS, MIXED, ROUNDOFF, Convention, FunctionAdapter, FunctionSubject
 from gradcheck.subjects.layout import Layout
+from gradcheck.subjects.rules import Rule
 
 Parts = list[tuple[str, Any]]
 _NAMES = {None: None, "jax": "jax", "torch": "torch", "conjugate": "torch"}
@@ -42,7 +43,7 @@ _EFFECTS = 4
 
 def verify_pair(
     primal: Callable[..., Any],
-    pullback: Callable[..., Any],
+    pullback: Callable[..., Any] | None,
     arguments: Any,
     reference: Callable[..., Any] | None,
     max_examples: int,
@@ -53,12 +54,14 @@ def verify_pair(
 ) -> Report:
     """The report of a pair; see `gradcheck.check_vjp`."""
     started = time.monotonic()
-    convention = _convention(complex_convention)
-    examples = example_arguments(arguments, max_examples, seed_, primal)
-    name = getattr(primal, "__name__", "function")
-    options = Options(max_examples, seed_)
-    adapter = FunctionAdapter(primal, pullback, name, static or {}, CONVENTIONS[convention or "jax"])
-    campaign = _Campaign(adapter, examples, reference, options, convention)
+    pair = _pair(primal, pullback, arguments)
+    convention = _convention(complex_convention) or (None if pullback else pair.convention)
+    examples = example_arguments(pair.arguments, max_examples, seed_, primal if pullback else pair.primal)
+    name, options = pair.name, Options(max_examples, seed_)
+    adapter = FunctionAdapter(
+        pair.primal, pair.pullback, name, static or {}, CONVENTIONS[convention or "jax"], pair.forward
+    )
+    campaign = _Campaign(adapter, examples, reference or pair.reference, options, convention, reference is None)
     try:
         outcome = campaign.run()
     except SubjectError as error:
@@ -66,6 +69,24 @@ def verify_pair(
     info = SubjectInfo(f"<{name}>", None, "vjp", None)
     report = report_of(info, outcome, None, options, time.monotonic() - started, (SubjectConfiguration(), ()))
     return replace(report, conventions=tuple(campaign.conventions()))
+
+
+def _pair(primal: Callable[..., Any], pullback: Callable[..., Any] | None, arguments: Any) -> Rule:
+    """Both functions, from the rule that the first carries where there is no second. Raises UsageError."""
+    if arguments is None:
+        msg = "arguments are missing: give an example, such as arguments=[x, w]"
+        raise UsageError(msg)
+    if pullback is not None:
+        return Rule(getattr(primal, "__name__", "function"), primal, pullback, arguments, "jax")
+    if autograd_function.is_rule(primal):
+        return autograd_function.rule(primal, arguments)
+    if custom_rule.is_rule(primal):
+        return custom_rule.rule(primal, arguments)
+    msg = (
+        f"a pullback is missing: {primal!r:.80} carries no rule of its own; give pullback(cotangent, *arguments), or a "
+        "subclass of torch.autograd.Function, a jax.custom_vjp or a jax.custom_jvp function"
+    )
+    raise UsageError(msg)
 
 
 def _convention(said: str | None) -> str | None:
@@ -77,13 +98,17 @@ def _convention(said: str | None) -> str | None:
 
 @dataclass(slots=True)
 class _Campaign:
-    """All cases of one function, until the first that breaks."""
+    """All cases of one function, until the first that breaks.
+
+    implied: nobody gave the reference; where jax cannot differentiate it, differences judge alone.
+    """
 
     adapter: FunctionAdapter
     examples: Sequence[Parts]
     reference: Callable[..., Any] | None
     options: Options
     stated: str | None
+    implied: bool = False
     subject: FunctionSubject = field(init=False)
     kinks: dict[str, float] = field(default_factory=dict)
     power: dict[str, list[float]] = field(default_factory=dict)
@@ -165,9 +190,17 @@ class _Campaign:
         if self.reference is None:
             return None
         form, results = self.adapter.form(case)
-        value, value_error, gradient, error = reference_vjp(
-            self.reference, form, results, case.arguments, case.cotangent, self.adapter.static
-        )
+        try:
+            value, value_error, gradient, error = reference_vjp(
+                self.reference, form, results, case.arguments, case.cotangent, self.adapter.static
+            )
+        except UsageError:
+            if not self.implied:
+                raise
+            self.reference = None
+            return None
+        if self.implied and not all(np.all(np.isfinite(a)) for a in (value, *gradient.values())):
+            return None
         scale = ROUNDOFF[case.dtype] / ROUNDOFF["float64"]
         slack = 4 * scale * value_error + 8 * ROUNDOFF[case.dtype] * float(np.max(np.abs(value), initial=0.0))
         return Trusted(value, slack, Estimate(gradient, {n: scale * e for n, e in error.items()}, "jax.grad"))

@@ -151,6 +151,7 @@ class FunctionAdapter:
     """Adapter of primal(*arguments) and derivative(cotangent, *arguments) -> cotangents of the arguments.
 
     Forms are kept by number (`fixed["form"]` of a case), since a strategy may draw other shapes each time.
+    forward: what the derivative's own forward pass gives, where that is other code than the primal.
     """
 
     def __init__(
@@ -160,9 +161,11 @@ class FunctionAdapter:
         name: str,
         static: Mapping[str, Any],
         convention: Convention = CONVENTIONS["jax"],
+        forward: Callable[..., Any] | None = None,
     ) -> None:
         self.primal, self.pullback, self.name, self.static = primal, pullback, name, dict(static)
         self.convention = convention
+        self.forward_pass = forward or primal
         self.forms: list[tuple[Form, Form]] = []
         self.wide = False
 
@@ -209,8 +212,9 @@ class FunctionAdapter:
         return results.ravel(_read_output(results, output))
 
     def output(self, call: Call) -> Array:
-        """The primal."""
-        return self.value(call)
+        """What the derivative's own forward pass gives."""
+        results = self.form(call.point)[1]
+        return results.ravel(_read_output(results, self.forward_pass(*call.rest["arguments"], **self.static)))
 
     def cost_derivative(self, call: Call, a: Array, y: Array) -> Array:
         """Not part of this convention."""
@@ -327,16 +331,17 @@ class FunctionSubject:
             self.adapter.wide = False
 
     def output(self, case: Any, layout: Layout) -> Array:
-        """The primal."""
-        return self._value(case, layout)
+        """What the derivative's own forward pass gives."""
+        with subject_code():
+            return self.adapter.output(self.adapter.call(case, layout))
 
     def cost_derivative(self, case: Any, a: Array, y: Array, layout: Layout) -> Array:
         """Not part of this convention."""
         raise NotImplementedError
 
     def vjp(self, point: Point, layout: Layout) -> tuple[Array | None, Pullback]:
-        """The value, and the pullback on real covectors."""
-        return self._value(point, layout), lambda cotangent: self.claim(point, layout, cotangent)
+        """The value of the derivative's own forward pass, and the pullback on real covectors."""
+        return self.output(point, layout), lambda cotangent: self.claim(point, layout, cotangent)
 
     def effects(self, point: Point, other: Point, layout: Layout) -> list[Effect]:
         """What `observe` sees; nothing where the results cannot be read (the structure check says so)."""

@@ -224,6 +224,14 @@ def test_a_reference_with_a_bound_of_its_own():
     arguments = [hilbert, np.ones(3)]
     right = gradcheck.check_vjp(np.linalg.solve, solve_pullback, arguments, reference=jnp.linalg.solve, max_examples=6)
     assert right.verdict == "pass"
+    wrong = gradcheck.check_vjp(
+        np.linalg.solve,
+        lambda g, A, b: (solve_pullback(g, A, b)[0].T, solve_pullback(g, A, b)[1]),
+        arguments,
+        reference=jnp.linalg.solve,
+        max_examples=6,
+    )
+    assert (wrong.verdict, wrong.findings[0].discrepancies[0].parameter) == ("fail", "a")
 
 
 def test_an_unknown_convention():
