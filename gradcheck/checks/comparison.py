@@ -96,9 +96,9 @@ def constant_ratio(claim: Arrays, oracle: Estimate) -> float | None:
 
 def _worst(name: str, ratio: Array, claimed: Array, oracle: Estimate, bound: Array) -> list[tuple[float, Discrepancy]]:
     flat = ratio.ravel()
-    order = np.argsort(-flat, kind="stable")[:MOST]
+    beyond = np.flatnonzero(flat > 1.0)  # none in a right claim: a million components are not to be sorted
     out = []
-    for k in order[flat[order] > 1.0]:
+    for k in beyond[np.argsort(-flat[beyond], kind="stable")[:MOST]]:
         index = tuple(int(i) for i in np.unravel_index(int(k), ratio.shape))
         given, expected = float(claimed[index]), float(oracle.value[name][index])
         out.append((float(flat[k]), Discrepancy(name, index, given, expected, float(bound[index]), oracle.method)))

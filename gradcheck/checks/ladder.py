@@ -137,11 +137,12 @@ def triangle(
     if value is not None and not np.isfinite(value) and np.isfinite(trusted_cost(case)):
         message = f"its cost is {float(value)} where the true one is {float(trusted_cost(case)):.6g}"
         return Examination(Fault.COST_CODE, "primal", message)
-    differences = differences and value is not None and kink_distance(case) > NEAR_KINK
+    room = kink_distance(case)
+    differences = differences and value is not None and room > NEAR_KINK
     primal = _primal_agrees(case, value, bounds)
     if differences and not attempt and primal is not False:
         against = compare(estimate, expected)
-        screened = screen(subject, case, layout, expected, bounds.value) if against.agrees else None
+        screened = screen(subject, case, layout, expected, bounds.value, room) if against.agrees else None
         if screened is not None:
             return clean(against, screened)
     own = own_differences(subject, case, layout, estimate, bounds.value, attempt=attempt) if differences else {}

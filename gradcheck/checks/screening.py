@@ -2,7 +2,8 @@
 
 v      Gaussian, each tensor's block scaled by ‖g‖/‖g_l‖: an error of a given relative size in any tensor weighs the same
 D(h)   (C(θ + h v) − C(θ − h v)) / 2h
-R      (16 D(h/4) − D(h)) / 15, Richardson's extrapolation; |D(h) − D(h/4)| bounds its truncation generously
+R      (16 D(h/4) − D(h)) / 15, Richardson's extrapolation; |D(h) − D(h/4)| / 3 bounds its truncation generously: five times
+       the correction of D(h/4), whose own error R removes
 
 It serves where the claim is the trusted gradient already, component by component: what is left to be seen is a cost whose
 derivative is another one. It only ever says "agrees": where it is in doubt, the caller takes the full ladder of differences
@@ -19,20 +20,22 @@ from gradcheck.numerics import Array, Arrays, Estimate
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.protocol import Subject
 
-WANTED = 1e-5
-"""The screen is taken at its word only if its own bound is below this share of each tensor's part."""
+WANTED, WANTED_OF_LARGE = 1e-3, 1e-2
+"""The screen is taken at its word only if its own bound is below this share of each tensor's part (of the second, for P ≥ 1e6,
+where rounding bounds grow: it is what the full ladder of differences calls usable). Mostly it is 1e-7 … 1e-5."""
 LARGEST_SHARE = 1e4
 """A tensor with hardly any gradient is not moved further than this, relative to the others."""
-REACH = 2e-4
-"""Largest change of a weighted input: a fifth of the distance that cases keep from a kink."""
+REACH = 0.02
+"""Largest change of a weighted input, and a quarter of the distance from a kink where there is one."""
 LARGE_P = 1_000_000
 RATIO = 4.0
 
 
-def screen(subject: Subject, case: Case, layout: Layout, expected: Estimate, noise: float) -> float | None:
+def screen(subject: Subject, case: Case, layout: Layout, expected: Estimate, noise: float, room: float) -> float | None:
     """|R − ⟨g, v⟩| over the sum of the bounds, where that is at most 1 and the bound small enough to mean something.
 
-    expected: the trusted gradient g. noise: the rounding bound of one cost value. None: in doubt.
+    expected: the trusted gradient g. noise: the rounding bound of one cost value. room: distance from the nearest kink.
+    None: in doubt.
     Raises SubjectError when the subject fails to run.
     """
     names = [n for n in case.parameters if n in expected.value]
@@ -45,13 +48,14 @@ def screen(subject: Subject, case: Case, layout: Layout, expected: Estimate, noi
     direction = {n: _block(case.parameters[n].shape, generator, large) for n in names}
     for n in names:
         direction[n] *= min(total / parts[n], LARGEST_SHARE) if parts[n] > 0 else 1.0
-    h = _step(case, direction)
-    if h is None:
+    h = _step(case, direction, room, noise / total)
+    if not h:
         return None
     value, error = _differences(subject, case, layout, direction, (h, noise))
     wanted, slack = _along(expected, direction)
     bound = error + slack
-    if not bound <= WANTED * total or not abs(value - wanted) <= bound:
+    limit = total * (WANTED_OF_LARGE if large else WANTED)
+    if not bound <= limit or not abs(value - wanted) <= bound:
         return None
     return abs(value - wanted) / bound
 
@@ -63,13 +67,19 @@ def _block(shape: tuple[int, ...], generator: np.random.Generator, large: bool) 
     return np.asarray(left @ (right / np.sqrt(2.0)))
 
 
-def _step(case: Case, direction: Mapping[str, Array]) -> float | None:
-    """The step that moves the weighted input that moves most by `REACH`, by the trusted forward pass."""
+def _step(case: Case, direction: Mapping[str, Array], room: float, noise: float) -> float | None:
+    """The step whose truncation, about 0.1 (h z′)², equals the noise 8 e/h; z moves within `REACH` and the room there is.
+
+    z′: how fast the weighted input that moves most moves along v, by the trusted forward pass. noise: e, relative to ‖g‖.
+    """
     largest = max(float(np.max(np.abs(v), initial=0.0)) for v in direction.values())
     trial = 1e-6 / largest if largest > 0 else 0.0
     before, after = forward(case)[0], forward(case.at(_moved(case, direction, trial)))[0]
     change = max(float(np.max(np.abs(b - a), initial=0.0)) for a, b in zip(before[1:], after[1:], strict=True))
-    return trial * REACH / change if trial and 0 < change < np.inf else None
+    if not trial or not 0 < change < np.inf:
+        return None
+    rate = change / trial
+    return min(REACH, room / 4, float(np.cbrt(80 * noise * rate))) / rate
 
 
 def _moved(case: Case, direction: Mapping[str, Array], step: float) -> dict[str, Array]:
@@ -92,7 +102,7 @@ def _differences(
         values = [float(v) for v in subject.forward([case.at(_moved(case, direction, t)) for t in steps], layout)]
     coarse, fine = (values[0] - values[1]) / (2 * h), (values[2] - values[3]) * RATIO / (2 * h)
     floor = (noise + float(np.spacing(np.max(np.abs(values))))) * RATIO / h
-    return (RATIO**2 * fine - coarse) / (RATIO**2 - 1), abs(fine - coarse) + 2 * floor
+    return (RATIO**2 * fine - coarse) / (RATIO**2 - 1), abs(fine - coarse) / 3 + 2 * floor
 
 
 def _along(expected: Estimate, direction: Arrays) -> tuple[float, float]:

@@ -47,7 +47,7 @@ def _floor(case: Case, claim: dict[str, np.ndarray]) -> None:
 def _differences(subject: CorrectSubject, case: Case, claim: dict[str, np.ndarray]) -> None:
     if kink_distance(case) > ladder.NEAR_KINK:
         estimate = Estimate(claim, {n: 1e-13 * np.abs(g) for n, g in claim.items()}, "jax.grad")
-        screen(subject.subject, case, subject.layout, estimate, 1e-15)
+        screen(subject.subject, case, subject.layout, estimate, 1e-15, kink_distance(case))
 
 
 def _comparison(case: Case, claim: dict[str, np.ndarray]) -> None:

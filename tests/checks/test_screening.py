@@ -22,9 +22,9 @@ def screened(subject_of, make_case):
             return loss(weights, biases, x, y)
 
         case = make_case(*(widths or (3, 4, 2)), **options)
-        return screen(
-            subject_of((told, backprop)), case, Layout(), trusted_estimate(case, False), rounding_bounds(case).value
-        )
+        bounds = rounding_bounds(case)
+        told_subject = subject_of((told, backprop))
+        return screen(told_subject, case, Layout(), trusted_estimate(case, False), bounds.value, np.inf)
 
     return run
 
