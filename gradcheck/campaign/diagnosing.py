@@ -14,6 +14,7 @@ from itertools import product
 import numpy as np
 
 from gradcheck.campaign.findings import diagnosed_findings, finding_of
+from gradcheck.campaign.source_lines import Trace, with_line
 from gradcheck.checks import Examination
 from gradcheck.checks.localisation import locate
 from gradcheck.errors import SubjectError
@@ -46,7 +47,7 @@ class Inquiry:
 
     claims: asks the subject; may raise SubjectError. shrink: the smallest case that breaks in the same way and meets a
     condition, with its examination. costs_compared: whether the subject's own cost was compared. besides: the end of the
-    detail of the first finding.
+    detail of the first finding. trace: watches the lines of the subject, where its source is at hand.
     """
 
     claims: Claims
@@ -55,6 +56,7 @@ class Inquiry:
     shrink: Shrink
     costs_compared: bool = True
     besides: str = ""
+    trace: Trace | None = None
 
 
 class _Enough(Exception):
@@ -87,7 +89,8 @@ def explained(examination: Examination, case: Case, inquiry: Inquiry) -> list[Fi
             diagnosis = _diagnosis(examination, case, inquiry, ask)
             diagnosis, telling = _deeper(diagnosis, known, case, inquiry, ask)
             new = [m for m in diagnosis.mistakes if not _is_known(m, known)]
-            found += diagnosed_findings(examination, case, replace(diagnosis, mistakes=tuple(new)))
+            new_findings = diagnosed_findings(examination, case, replace(diagnosis, mistakes=tuple(new)))
+            found += [with_line(f, case, inquiry.trace, (ask, inquiry.repertoire, inquiry.seed)) for f in new_findings]
             known += new
             following = None if telling is None else _next(examination, telling, known, inquiry, ask)
             if following is None:

@@ -301,7 +301,13 @@ class _Campaign:
             return [finding_of(small, smallest, (), self._crashes())]
         compared = self.subject.offer.declares_cost
         inquiry = Inquiry(
-            self._claims, self.recognition.repertoire, self.options.seed, self._shrink_to, compared, self._crashes()
+            self._claims,
+            self.recognition.repertoire,
+            self.options.seed,
+            self._shrink_to,
+            compared,
+            self._crashes(),
+            self._trace(),
         )
         return explained(small, smallest, inquiry)
 
@@ -374,6 +380,10 @@ class _Campaign:
                 raise
             return None
         return claim.gradient if not claim.problems else None
+
+    def _trace(self) -> Callable[[Case], Any] | None:
+        trace = getattr(self.subject, "trace", None)
+        return None if trace is None else lambda case: trace(case, self.recognition.layout)
 
     # -- words ----------------------------------------------------------------------------------------------------
 

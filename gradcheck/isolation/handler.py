@@ -28,6 +28,8 @@ class SubjectHandler:
         if op == "effects":
             other = wire.unpack_points(payload["other"])[0]
             return wire.pack_effects(self._subject.effects(points[0], other, layout))
+        if op == "trace":
+            return self._subject.trace(points[0], layout)
         if op == "vjp":
             value, pullback = self._subject.vjp(points[0], layout)
             return {"value": value, "claims": [wire.pack_claim(pullback(ct)) for ct in payload["cotangents"]]}

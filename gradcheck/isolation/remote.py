@@ -67,6 +67,11 @@ class RemoteSubject:
         answer = self._ask("effects", [point], layout, other=wire.pack_points([other]))
         return self._read(lambda: wire.unpack_effects(answer))
 
+    def trace(self, point: Point, layout: Layout) -> dict[str, Any]:
+        """The child's record of its lines, as it is: whoever reads it checks its form."""
+        answer: dict[str, Any] = self._ask("trace", [point], layout)
+        return answer
+
     def _ask(self, op: str, points: Sequence[Point], layout: Layout, **more: Any) -> Any:
         payload = {"layout": asdict(layout), "points": wire.pack_points(points), **more}
         return self._worker.request(op, payload)

@@ -17,7 +17,7 @@ from gradcheck.errors import GradcheckError, SubjectError
 from gradcheck.subjects.protocol import Malformed
 
 OURS = str(Path(__file__).resolve().parent.parent)
-_LIBRARIES = (
+LIBRARIES = (
     *{sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")},
     str(Path(np.__file__).parent.parent),  # may be that of another environment, which this one sees
 )
@@ -62,7 +62,7 @@ def summary(error: BaseException) -> str:
 
 def place(frames: list[traceback.FrameSummary]) -> str:
     """`` in file.py:12 (function backprop)`` for the innermost frame of the subject's own code, else nothing."""
-    own = [f for f in frames if not f.filename.startswith(_LIBRARIES)] or frames
+    own = [f for f in frames if not f.filename.startswith(LIBRARIES)] or frames
     if not own:
         return ""
     inside = f" (function {own[-1].name})" if own[-1].name != "<module>" else ""

@@ -17,6 +17,7 @@ from gradcheck.subjects.effects import observe
 from gradcheck.subjects.failures import subject_code
 from gradcheck.subjects.layout import Layout, gradient_to_trusted, samples_from_subject
 from gradcheck.subjects.protocol import Adapter, Claim, Effect, Malformed, Offer, Pullback
+from gradcheck.subjects.tracing import Recorder, recording
 from gradcheck.subjects.trial import tried_out
 
 
@@ -61,6 +62,15 @@ class LocalSubject:
             return observe(self._adapter, point, other, layout)
         except Malformed:
             return []
+
+    def trace(self, point: Point, layout: Layout) -> dict[str, Any]:
+        """The steps and values of `Recorder` while the gradient at the point's own cotangent is computed."""
+        recorder = Recorder()
+        with subject_code():
+            call = self._adapter.call(point, layout)
+            with recording(recorder):
+                self._adapter.gradient(call, np.array(point.cotangent, dtype=point.dtype))
+        return {"steps": recorder.steps, "values": recorder.values}
 
     def _value(self, point: Point, layout: Layout) -> Array:
         try:
