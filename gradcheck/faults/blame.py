@@ -8,10 +8,9 @@ chose between the two itself: the needed one lay at hand, and the other bears th
 that a caller may have mistaken, a value that is also right somewhere else, an index computed elsewhere: unsure.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from gradcheck.faults.quantities import Kind, Quantities
 from gradcheck.faults.record import Record, Step
@@ -20,6 +19,8 @@ from gradcheck.numerics import Array
 Needs = tuple[frozenset[Kind], ...]
 """Of each group, one quantity has to be read."""
 _HOPS = 4
+_COMPREHENSIONS = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
+_DERIVATIVE = re.compile(r"prime|deriv|grad|slope|deactiv", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +173,8 @@ class _Inquest:
                 step, False, f"{_words(wrong)} is first seen here; {', '.join(step.names)} comes from elsewhere"
             )
         if wrong.quantity in read or not missing:
-            if self._mistaken_argument(step, wrong):
-                return Blamed(step, False, f"{_words(wrong)} is first seen here; the caller may hand over z for a")
+            if self._mistaken(step, wrong):
+                return Blamed(step, False, f"{_words(wrong)} is first seen here; it may be called with the wrong thing")
             return Blamed(step, True, f"it reads what {_words(wrong)} needs, all right, and leaves it wrong")
         if self._chose(step, needs, missing):
             return Blamed(step, True, f"it leaves {_words(wrong)} wrong, and does not read {_missing(missing)}")
@@ -203,27 +204,38 @@ class _Inquest:
                 return (frozenset({("delta", l)}),)
         return (frozenset({("delta", l)}), frozenset({("a", l - 1)}))
 
-    def _mistaken_argument(self, step: Step, wrong: Wrong) -> bool:
-        """Whether the line would be right for a z (an a) where it was handed an a (a z): then its caller may be wrong."""
-        if wrong.kind not in ("delta", "prime"):
-            return False
+    def _mistaken(self, step: Step, wrong: Wrong) -> bool:
+        """Whether the line may be right for what its caller meant: it gives what it should for an a where it was handed a z,
+        for another activation or for another cost; or it calls a derivative what is an activation."""
         s, l = self.known.sweep, wrong.layer
+        if self._misnamed(step, wrong):
+            return True
+        if step.call == self.top or wrong.kind not in ("delta", "prime", "above"):
+            return False
+        if l == s.L and any(self._would_be(wrong, above) for above in self.known.other_costs()):
+            return True
         for name, n in step.operands:
             at = self.record.values[n]
             handed = at.size == s.z[l].size and self.roles[n] & {("z", l), ("a", l)} and not self._home(name, n, step)
-            if handed and any(self._would_be(wrong, slope) for slope in self._slopes(l, at.reshape(s.z[l].shape))):
+            if handed and any(self._would_be(wrong, v) for v in self._meant(wrong, at.reshape(s.z[l].shape))):
                 return True
         return False
 
-    def _slopes(self, l: int, at: Array) -> Iterator[Array]:
-        derivative = self.known.derivative(l, at)
-        if derivative is not None:
-            yield derivative
-        with np.errstate(all="ignore"):
-            yield from (at * (1 - at), 1 - at**2, 1 - np.exp(-at), (at > 0).astype(float))
+    def _misnamed(self, step: Step, wrong: Wrong) -> bool:
+        """Whether an activation stands where the line speaks of a derivative: another line may have taken it for one."""
+        s, l = self.known.sweep, wrong.layer
+        if wrong.kind not in ("delta", "prime") or not _DERIVATIVE.search(step.text):
+            return False
+        return self._would_be(wrong, s.a[l] if wrong.kind == "prime" else s.above[l] * s.a[l])
 
-    def _would_be(self, wrong: Wrong, slope: Array) -> bool:
-        value = slope if wrong.kind == "prime" else self.known.sweep.above[wrong.layer] * slope
+    def _meant(self, wrong: Wrong, at: Array) -> Iterator[Array]:
+        above = self.known.sweep.above[wrong.layer]
+        for slope in self.known.slopes(at):
+            yield slope if wrong.kind == "prime" else above * slope
+        if wrong.kind == "delta":
+            yield from self.known.pullbacks(at, above)
+
+    def _would_be(self, wrong: Wrong, value: Array) -> bool:
         return self.known.same(wrong.value, value)
 
     def _chose(self, step: Step, needs: Needs, missing: Sequence[frozenset[Kind]]) -> bool:
@@ -236,14 +248,14 @@ class _Inquest:
 
     def _at_hand(self, step: Step) -> list[int]:
         """What the function holds; of a comprehension, what has been computed so far."""
-        if not step.function.startswith("<"):
+        if step.function not in _COMPREHENSIONS:
             return [n for _, n in step.held]
         before = self.record.steps[: self.record.steps.index(step)]
         return [n for s in before for r, n in s.results if r != "return"]
 
     def _home(self, name: str, n: int, step: Step) -> bool:
         """Whether a value is read under the name that it had first, by the function that got or made it."""
-        if step.call != self.top and n in step.arguments and not step.function.startswith("<"):
+        if step.call != self.top and n in step.arguments and step.function not in _COMPREHENSIONS:
             return False
         for s in self.record.steps:
             names = [r for r, k in s.results if k == n and r != "return"]

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gradcheck.faults.backprop import Sweep, sweep
-from gradcheck.networks import Case
+from gradcheck.networks import COSTS, Activation, Case, builtin_activations
 from gradcheck.numerics import Array
-from gradcheck.oracles.autodiff import activation_vjp
+from gradcheck.oracles.autodiff import activation_vjp, cost_vjp
 
 Kind = tuple[str, int]
 FACTORS = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
@@ -64,6 +64,30 @@ class Quantities:
         z = self.sweep.z[l]
         return activation_vjp(self.sweep.f(l))(z, above.reshape(z.shape)) if above.size == z.size else None
 
+    def slopes(self, at: Array) -> Iterator[Array]:
+        """What all activations' derivatives give at an array, as functions of z and of a."""
+        for f in self._activations():
+            if f.elementwise:
+                yield activation_vjp(f)(at, np.ones_like(at))
+        with np.errstate(all="ignore"):
+            yield from (at * (1 - at), 1 - at**2, 1 - np.exp(-at), (at > 0).astype(float))
+
+    def pullbacks(self, at: Array, above: Array) -> Iterator[Array]:
+        """Jᵀ v of all activations at an array."""
+        yield from (activation_vjp(f)(at, above) for f in self._activations())
+
+    def other_costs(self) -> Iterator[Array]:
+        """∂C/∂a of all costs, and ∂C/∂z by them."""
+        s = self.sweep
+        for cost in COSTS.values():
+            above = cost_vjp(cost)(s.a[s.L], s.y, np.asarray(s.scale))
+            yield from (above, activation_vjp(s.f(s.L))(s.z[s.L], above))
+
+    def _activations(self) -> tuple[Activation, ...]:
+        return tuple(
+            dict.fromkeys([*(k.activation for k in self.sweep.case.architecture.layers), *builtin_activations()])
+        )
+
 
 def quantities(case: Case) -> Quantities | None:
     """None where a quantity is 0 or coincides with another one that it is not by definition."""
@@ -85,7 +109,7 @@ def _known(s: Sweep) -> Iterator[tuple[Kind, Array]]:
         yield from ((("W", l), v) for v in (W, np.hstack([b, W]), np.hstack([W, b])))
         yield ("b", l), b
         yield ("z", l), s.z[l]
-        if s.f(l).elementwise:
+        if s.f(l).elementwise and np.unique(s.prime(l)).size > 2:  # a mask of two values is told from no other
             yield ("prime", l), s.prime(l)
         yield ("above", l), s.above[l]
         yield ("delta", l), s.delta[l]
