@@ -1,4 +1,4 @@
-"""`gradcheck explain`: the page of a finding code or of a fault of the catalogue, or everything."""
+"""`gradcheck explain`: the page of a finding code or of a fault of the catalogue, all titles, or everything."""
 
 import json
 
@@ -12,22 +12,38 @@ FORMATS = ("text", "json", "markdown")
 @click.command()
 @click.argument("name", metavar="CODE_OR_FAULT", required=False)
 @click.option("--all", "everything", is_flag=True, help="Every code, and the whole catalogue of faults.")
+@click.option("--codes", is_flag=True, help="Every code with its title, as a table.")
 @click.option("--output-format", type=click.Choice(FORMATS), default="text", show_default=True)
-def explain(name: str | None, everything: bool, output_format: str) -> int:
+def explain(name: str | None, everything: bool, codes: bool, output_format: str) -> int:
     """Explain a code such as GC402, or a mistake such as bp2_no_transpose: meaning, equation, examples, blind spots."""
     from gradcheck.cli.delivery import print_stdout  # lazily: `gradcheck --help` is to stay fast
     from gradcheck.faults.explanations import explain as page
     from gradcheck.faults.explanations import explain_all
 
-    if (name is None) == (not everything):
-        msg = "name one code or fault, such as GC402 or bp2_no_transpose, or give --all"
+    if (name is not None) + everything + codes != 1:
+        msg = "name one code or fault, such as GC402 or bp2_no_transpose, or give --codes or --all"
         raise UsageError(msg)
+    if codes:
+        print_stdout(table_of_codes(output_format))
+        return 0
     if everything and output_format == "json":
         print_stdout(json.dumps(_pages(), indent=2) + "\n")
         return 0
     text = explain_all() if name is None else page(name)
     print_stdout(_formatted(name, text.rstrip("\n"), output_format) + "\n")
     return 0
+
+
+def table_of_codes(output_format: str) -> str:
+    """Every code with its title: one a line, a JSON object, or the Markdown table of the README."""
+    from gradcheck.report import Code
+
+    if output_format == "json":
+        return json.dumps({code.name: code.title for code in Code}, indent=2) + "\n"
+    if output_format == "text":
+        return "".join(f"{code.name}  {code.title}\n" for code in Code)
+    rows = [f"| `{code.name}` | {code.title} |\n" for code in Code]
+    return "".join(["| code | what was found |\n", "|---|---|\n", *rows])
 
 
 def _formatted(name: str | None, text: str, output_format: str) -> str:

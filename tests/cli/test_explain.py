@@ -1,6 +1,7 @@
 """`gradcheck explain`: pages of codes and faults, everything, and mistakes in the name."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -33,9 +34,32 @@ def test_markdown_has_a_heading_and_a_block(capsys):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["GC40"], "did you mean"), ([], "or give --all"), (["GC402", "--all"], "or give --all")],
+    [
+        (["GC40"], "did you mean"),
+        (["--codes", "--all"], "--codes or --all"),
+        ([], "--codes or --all"),
+        (["GC402", "--all"], "--codes or --all"),
+    ],
 )
 def test_bad_input_is_two(arguments, words, capsys):
     """With what to do."""
     assert main(["explain", *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_the_table_of_the_readme_is_up_to_date(capsys):
+    """It is what the command prints that stands above it there."""
+    assert main(["explain", "--codes", "--output-format", "markdown"]) == 0
+    table = capsys.readouterr().out
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    command = "`gradcheck explain --codes --output-format markdown`:"
+    assert f"{command}\n\n{table}\n" in readme, f"replace the table in README.md by what this prints: {command}"
+
+
+@pytest.mark.parametrize("output_format", ["text", "json", "markdown"])
+def test_every_code_is_in_the_table(output_format, capsys):
+    """With its title, in the order of the Enum."""
+    assert main(["explain", "--codes", "--output-format", output_format]) == 0
+    out = capsys.readouterr().out
+    places = [out.index(code.title, out.index(code.name)) for code in Code]
+    assert places == sorted(places)
