@@ -441,8 +441,8 @@ class _Recogniser:
                     factor = float(f"{r[0]:.9g}")
                     scale = base if factor == 1 else "1/2" if (factor, base) == (0.5, "1") else f"{factor!r} * {base}"
                     return Head(g, cost, scale)
-        self.notes.append("its update is that of no cost that gradcheck knows: measured against half the squared error")
-        return Head(g, COSTS["mse"], "1/2")
+        msg = "it declares no cost, and the update of its last layer is that of no cost that gradcheck knows"
+        raise SubjectError("unrecognised", msg)
 
     def _head_from_gradient(self, f: Activation, g: Activation, layout: Layout) -> Head:
         """The cost whose output error is the claimed bias gradient of the last layer; else a name only, with a note."""

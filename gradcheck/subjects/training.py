@@ -76,7 +76,7 @@ LAYOUTS = (
     Layout("to_from", "columns", "none"),
 )
 _PARAMETER = re.compile(r"(?i)(^w(\d|_|$|[io])|weight|^b(\d|_|$|[io])|bias|^syn|^theta|^l?\d+$)")
-_OPTIMISERS = re.compile(r"(?i)momentum|velocity|adam|rmsprop|adagrad|np\.clip|decay")
+_OPTIMISERS = re.compile(r"(?i)momentum|velocity|adam|rmsprop|adagrad|np\.clip|decay|regular|\blambd|\breg\b|\bl2\b")
 
 
 class Training:

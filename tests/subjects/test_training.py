@@ -78,6 +78,13 @@ def test_a_wrong_network_fails_at_its_place(tmp_path, source, place):
     assert (report.findings[0].places[0].equation, report.findings[0].places[0].layer) == place
 
 
+def test_an_update_of_no_known_cost_is_left_open(tmp_path):
+    """A wrong output error and an unknown cost look alike: no verdict."""
+    report = report_of(tmp_path, SIZED.replace("d2 = (a - y)", "d2 = (a - y) ** 3 * a"))
+    assert report.verdict == "inconclusive"
+    assert "no cost that gradcheck knows" in report.findings[0].detail
+
+
 def test_an_optimiser_is_refused(tmp_path):
     """Momentum is named as the reason; no verdict on the gradient."""
     source = SIZED.replace("            a = self", "            velocity = 0\n            a = self")
