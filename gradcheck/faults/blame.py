@@ -101,7 +101,7 @@ class _Inquest:
 
     def _copied(self, wrong: Wrong) -> Blamed | None:
         """The wrong tensor is a right one of another place: the first line that hands it on under another name."""
-        for step in self.record.steps:
+        for step in self.record.steps[self.forward_end + 1 :]:
             carried = [n for _, n in step.results if self.known.same(self.record.values[n], wrong.value)]
             read = [r for r, n in step.operands if self.known.same(self.record.values[n], wrong.value)]
             if carried and read and not {r for r, n in step.results if n in carried} & set(read):
@@ -175,7 +175,7 @@ class _Inquest:
         if wrong.quantity in read or not missing:
             if self._mistaken(step, wrong):
                 return Blamed(step, False, f"{_words(wrong)} is first seen here; it may be called with the wrong thing")
-            return Blamed(step, True, f"it reads what {_words(wrong)} needs, all right, and leaves it wrong")
+            return Blamed(step, True, f"all it reads is right, {_words(wrong)} as it leaves it is wrong")
         if self._chose(step, needs, missing):
             return Blamed(step, True, f"it leaves {_words(wrong)} wrong, and does not read {_missing(missing)}")
         return Blamed(step, False, f"{_words(wrong)} is first seen here")
