@@ -122,7 +122,7 @@ class _Inquest:
 
     def _doubtful_results(self, end: Step, layer: int) -> list[int]:
         results = [n for name, n in end.results if name == "return"]
-        return [n for n in results if not self._constant(n) and not self._trustworthy(end, n, layer)]
+        return [n for n in results if not self._trustworthy(end, n, layer)]
 
     def _trustworthy(self, end: Step, n: int, layer: int) -> bool:
         """Whether what a call gave is what such a function gives: a derivative of its argument, an activation that the
@@ -168,6 +168,8 @@ class _Inquest:
         needs = self._needs(wrong)
         read = {k for _, n in step.operands for k in self.roles[n]}
         missing = [group for group in needs if not group & read]
+        if any(not [n for r, n in self.record.steps[c].results if r == "return"] for c in step.calls):
+            return Blamed(step, False, f"{_words(wrong)} is first seen here; a call on the line gives no array")
         if step.names:
             return Blamed(
                 step, False, f"{_words(wrong)} is first seen here; {', '.join(step.names)} comes from elsewhere"

@@ -76,12 +76,12 @@ class Recorder:
             return None
         watched = self._stack[-1][1]
         if event == "line":
-            self._end_line(frame, watched, [])
+            self._end_line(frame, watched, None)
             self._begin_line(frame, watched)
         elif event == "return":
             self._end_line(frame, watched, list(islice(self._tree("return", argument, _DEPTH), _MOST_LEAVES)))
             self._stack.pop()
-            if self._stack and self.steps:
+            if self._stack:
                 self._stack[-1][1].calls.append(len(self.steps) - 1)
         return self._local
 
@@ -98,10 +98,10 @@ class Recorder:
         watched.names = tuple(n for n in read.names if type(variables.get(n)) is int)
         watched.hands_on = read.hands_on
 
-    def _end_line(self, frame: FrameType, watched: _Watched, returned: list[tuple[str, int]]) -> None:
+    def _end_line(self, frame: FrameType, watched: _Watched, returned: list[tuple[str, int]] | None) -> None:
         held = dict(self._leaves(frame.f_locals))
         results = [[_variable(p), n] for p, n in held.items() if watched.held.get(p) != n]
-        if results or returned:
+        if results or returned is not None:
             code = frame.f_code
             self.steps.append(
                 {
@@ -111,11 +111,11 @@ class Recorder:
                     "function": code.co_name,
                     "call": watched.number,
                     "operands": watched.operands,
-                    "results": [*results, *([_variable(p), n] for p, n in returned)],
+                    "results": [*results, *([_variable(p), n] for p, n in returned or ())],
                     "held": [[_variable(p), n] for p, n in watched.held.items()],
                     "calls": watched.calls,
                     "arguments": watched.arguments,
-                    "returned": bool(returned),
+                    "returned": returned is not None,
                     "names": list(watched.names),
                     "hands_on": watched.hands_on,
                 }

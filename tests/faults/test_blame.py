@@ -114,6 +114,12 @@ def test_what_reads_everything_right_and_leaves_it_wrong_is_sure(line_in, old, n
     assert line_in(old, new, equation) == (new, True)
 
 
+def test_a_call_that_gives_a_plain_number_is_not_passed_over(line_in):
+    """The mistake is in the function that was called, and the caller reads everything right."""
+    found = line_in("return 1 - np.tanh(z) ** 2", "return 4", "BP1")
+    assert found is None or not found[1]
+
+
 def test_a_value_that_a_caller_may_have_mistaken_is_not_sure(line_in):
     """back(…) gets a for z: the line inside it is the first to be wrong, and is not to blame."""
     old = "delta[l] = back(w[l], delta[l + 1], z[l])"
