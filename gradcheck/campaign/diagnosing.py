@@ -82,6 +82,7 @@ class _Asker:
 def explained(examination: Examination, case: Case, inquiry: Inquiry) -> list[Finding]:
     """The findings of a wrong gradient whose smallest case is given."""
     found: list[Finding] = []
+    at: list[Case] = []
     known: list[Mistake] = []
     ask = _Asker(inquiry.claims)
     try:
@@ -89,8 +90,8 @@ def explained(examination: Examination, case: Case, inquiry: Inquiry) -> list[Fi
             diagnosis = _diagnosis(examination, case, inquiry, ask)
             diagnosis, telling = _deeper(diagnosis, known, case, inquiry, ask)
             new = [m for m in diagnosis.mistakes if not _is_known(m, known)]
-            new_findings = diagnosed_findings(examination, case, replace(diagnosis, mistakes=tuple(new)))
-            found += [with_line(f, case, inquiry.trace, (ask, inquiry.repertoire, inquiry.seed)) for f in new_findings]
+            found += diagnosed_findings(examination, case, replace(diagnosis, mistakes=tuple(new)))
+            at += [case] * (len(found) - len(at))
             known += new
             following = None if telling is None else _next(examination, telling, known, inquiry, ask)
             if following is None:
@@ -98,6 +99,9 @@ def explained(examination: Examination, case: Case, inquiry: Inquiry) -> list[Fi
             examination, case = following
     except _Enough as enough:
         found = found or [_unexplained(examination, case, inquiry, str(enough))]
+    # last of all, for a subject that dies when it is watched answers nothing any more
+    asked = (inquiry.claims, inquiry.repertoire, inquiry.seed)
+    found = [with_line(f, c, inquiry.trace, asked) for f, c in zip(found, at or [case], strict=True)]
     first, *rest = found
     return [replace(first, detail=first.detail + inquiry.besides), *rest]
 

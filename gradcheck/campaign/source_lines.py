@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.checks.localisation import peel
-from gradcheck.errors import SubjectError
+from gradcheck.errors import GradcheckError
 from gradcheck.faults.blame import Blamed, Wrong, blame
 from gradcheck.faults.quantities import Quantities, quantities
 from gradcheck.faults.record import read_record
@@ -30,7 +30,7 @@ Claims = Callable[[Case], Arrays | None]
 SECONDS = 3.0
 _DRAWS = 16
 _TRACES = 3
-_NO_RECORD = (SubjectError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+_NO_RECORD = (GradcheckError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
 
 
 def with_line(finding: Finding, case: Case, trace: Trace | None, asked: tuple[Claims, Repertoire, int]) -> Finding:

@@ -26,6 +26,17 @@ def test_the_line_of_a_wrong_recursion_is_named(in_process):
     assert line.text == path.read_text().splitlines()[line.number - 1].strip()
 
 
+def test_a_subject_that_dies_when_it_is_watched_loses_the_line_only(tmp_path):
+    """In its child process; the finding stands with its name."""
+    text = (SPECIMENS / "sigma_not_prime_wrong.py").read_text()
+    head = "def backprop(W, b, x, y, sigma, lam):\n"
+    path = tmp_path / "network.py"
+    path.write_text(text.replace(head, head + "    import os, sys\n    if sys.gettrace():\n        os._exit(3)\n"))
+    (finding,) = gradcheck.verify(str(path), max_examples=12, in_process=False).findings
+    assert (finding.code.name, finding.lines) == ("GC402", ())
+    assert finding.explanations
+
+
 def test_where_nothing_is_wrong_nothing_is_traced(monkeypatch):
     """It costs nothing."""
     monkeypatch.setattr("gradcheck.subjects.local.recording", None)
