@@ -96,6 +96,9 @@ def quantities(case: Case) -> Quantities | None:
     telling = [v for (kind, _), v in known if kind in ("W", "z", "a", "above", "delta", "dW")]
     if not all(np.all(np.isfinite(v)) and np.any(v) for v in telling):
         return None
+    curved = [l for l in range(1, s.L + 1) if s.f(l).name != "identity"]
+    if any(same(s.above[l], s.delta[l]) for l in curved):  # all units of a relu are on: σ′ does not show
+        return None
     return Quantities(s, TOLERANCE[case.dtype], known)
 
 

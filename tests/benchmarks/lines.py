@@ -136,7 +136,7 @@ def main() -> int:
     names = sorted(p.name.removesuffix("_wrong.py") for p in SPECIMENS.glob("*_wrong.py"))
     files = [*sorted((ROOT / "reference").glob("*.py")), *sorted(SPECIMENS.glob("*_right.py"))[::6]]
     some = names[1::6] if arguments.quick else names
-    few, count = (files[:3], 5) if arguments.quick else (files, 5)
+    few, count = (files[:3], 5) if arguments.quick else (files, 12)
     groups = {
         "specimens": list(specimens(some, arguments.seed)),
         "mutants": list(source_mutants(few, count, generator)),
