@@ -218,10 +218,18 @@ class _Inquest:
             return True
         for name, n in step.operands:
             at = self.record.values[n]
-            handed = at.size == s.z[l].size and self.roles[n] & {("z", l), ("a", l)} and not self._home(name, n, step)
-            if handed and any(self._would_be(wrong, v) for v in self._meant(wrong, at.reshape(s.z[l].shape))):
+            handed = at.size == s.z[l].size and not self._home(name, n, step)
+            if handed and any(self._would_be(wrong, v) for v in self._meant(step, wrong, at.reshape(s.z[l].shape))):
                 return True
-        return False
+        return self._passed_through(step, wrong)
+
+    def _passed_through(self, step: Step, wrong: Wrong) -> bool:
+        """Whether the function that called this one returns the same: it may have left out what it had to add."""
+        index = self.record.steps.index(step)
+        callers = [
+            s for s in self.record.steps if index in s.calls and s.returned and s.function not in _COMPREHENSIONS
+        ]
+        return any(self.known.same(self.record.values[n], wrong.value) for s in callers for _, n in s.results)
 
     def _misnamed(self, step: Step, wrong: Wrong) -> bool:
         """Whether an activation stands where the line speaks of a derivative: another line may have taken it for one."""
@@ -230,12 +238,14 @@ class _Inquest:
             return False
         return self._would_be(wrong, s.a[l] if wrong.kind == "prime" else s.above[l] * s.a[l])
 
-    def _meant(self, wrong: Wrong, at: Array) -> Iterator[Array]:
-        above = self.known.sweep.above[wrong.layer]
+    def _meant(self, step: Step, wrong: Wrong, at: Array) -> Iterator[Array]:
+        """What derivatives give at an array, times what comes from above or any other array that the line read."""
+        read = [self.record.values[n] for _, n in step.operands]
+        others = [self.known.sweep.above[wrong.layer], *(v.reshape(at.shape) for v in read if v.size == at.size)]
         for slope in self.known.slopes(at):
-            yield slope if wrong.kind == "prime" else above * slope
+            yield from [slope] if wrong.kind == "prime" else (v * slope for v in others)
         if wrong.kind == "delta":
-            yield from self.known.pullbacks(at, above)
+            yield from (pulled for v in others for pulled in self.known.pullbacks(at, v))
 
     def _would_be(self, wrong: Wrong, value: Array) -> bool:
         return self.known.same(wrong.value, value)
