@@ -1,7 +1,8 @@
 """Is it wrong for a batch of one only? Then that is its name: a squeezed axis, an average over m − 1.
 
 Smallest counterexamples have one sample whatever the mistake is; so the same network with two samples must be right, and so
-must every other network with several. It must not know how cases are examined.
+must every other network with several. A wrong cost keeps its code: some subjects have a cost of their own for one pair, and
+the culprit is that cost, not the batch. It must not know how cases are examined.
 """
 
 from collections.abc import Callable, Iterable
@@ -31,7 +32,8 @@ def named(
     if len(several) < ENOUGH or not all(_clean(c, examine) for c in (with_two_samples(case), *several)):
         return finding
     words = "only a batch of one is wrong, the same network with two samples is right (an axis squeezed away?)"
-    return replace(finding, code=Code.GC209, detail=f"{words}: {finding.detail}")
+    code = finding.code if finding.code.name.startswith("GC3") else Code.GC209
+    return replace(finding, code=code, detail=f"{words}: {finding.detail}")
 
 
 def with_two_samples(case: Case) -> Case:
