@@ -7,7 +7,7 @@ limit of time) costs the line and nothing else.
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,9 @@ Trace = Callable[[Case], Any]
 Claims = Callable[[Case], Arrays | None]
 SECONDS = 3.0
 _DRAWS = 16
-_TRACES = 3
+_TRACES = 4
+_CONFIRMED = 2
+"""So many traced cases must be sure of a line, and none may name another."""
 _NO_RECORD = (GradcheckError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
 
 
@@ -47,16 +49,25 @@ def with_line(finding: Finding, case: Case, trace: Trace | None, asked: tuple[Cl
 
 
 def _found(equation: str, case: Case, trace: Trace, asked: tuple[Claims, Repertoire, int]) -> Blamed | None:
-    """The first answer that is sure, else the first."""
-    best: Blamed | None = None
+    """The line that most cases name; sure only where several are and none names another: values may coincide at one."""
+    answers: list[Blamed] = []
     for tried, (small, known, wrong) in enumerate(_cases(equation, case, asked)):
         if tried == _TRACES:
             break
         blamed = blame(read_record(trace(small)), known, wrong)
-        if blamed is not None and blamed.sure:
-            return blamed
-        best = best or blamed
-    return best
+        if blamed is not None:
+            answers.append(blamed)
+    return _agreed(answers) if answers else None
+
+
+def _agreed(answers: Sequence[Blamed]) -> Blamed:
+    lines = [(b.step.file, b.step.line) for b in answers]
+    same = [b for b, line in zip(answers, lines, strict=True) if line == max(lines, key=lines.count)]
+    sure = [b for b in same if b.sure]
+    if len(same) == len(answers) and len(sure) >= _CONFIRMED:
+        return sure[0]
+    unsure = next((b for b in same if not b.sure), None)
+    return unsure or replace(same[0], sure=False, reason="not every case that was traced points to this line alone")
 
 
 def _cases(
