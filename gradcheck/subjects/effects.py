@@ -52,7 +52,7 @@ def observe(adapter: Adapter, point: Point, other: Point, layout: Layout) -> lis
     if not any(effect.kind == "accumulation" for effect in repeated):
         effects += observer.overwriting(point, other)
     if not effects and not repeated:
-        effects += observer.writing(point) or observer.arrangement(point) or observer.stride_zero(point)
+        effects += observer.writing(point) or observer.memory_order(point, alike)
     return list(dict.fromkeys(effects + repeated))
 
 
@@ -183,6 +183,14 @@ class _Observer:
                 continue
             if found:
                 return [Effect("mutation", f"{e.what} (where its numbers are others; {message})") for e in found]
+        return []
+
+    def memory_order(self, point: Point, alike: Point) -> list[Effect]:
+        """What shows at other numbers too: at one point the order of a sum may decide on which side of a kink it lies."""
+        for look in (self.arrangement, self.stride_zero):
+            found = look(point)
+            if found:
+                return found if look(alike) else []
         return []
 
     def arrangement(self, point: Point) -> list[Effect]:

@@ -283,3 +283,21 @@ def test_interleaved_views_do_not_share():
     assert not shares(matrix[:, :1], matrix[:, 1:])
     assert shares(matrix, matrix[1])
     assert not shares(matrix, None)
+
+
+def doubled_where_reversed(here):
+    """A gradient that doubles for reversed inputs: at the first point alone (here), or at every one."""
+
+    def fault(right, W, b, x, y):
+        first = STATE.setdefault("first", np.sort(x, axis=None))
+        weights, biases = right(W, b, x, y)
+        turned = x.strides[0] < 0 and (not here or np.array_equal(np.sort(x, axis=None), first))
+        return ([2 * g for g in weights] if turned else weights), biases
+
+    return fault
+
+
+@pytest.mark.parametrize(("here", "expected"), [(True, set()), (False, {"memory_order"})])
+def test_the_order_of_memory_must_matter_at_other_numbers_too(effects, here, expected):
+    """At one point only, the order of a sum may decide on which side of a kink it lies; that is rounding, no effect."""
+    assert kinds(effects(doubled_where_reversed(here))) == expected
