@@ -98,9 +98,12 @@ def run(target: Target, said: SubjectConfiguration, vocabulary: Vocabulary, opti
                 layouts = outcome.layouts
             else:
                 recognition = recognise(subject, wanted(target, said, vocabulary), options.seed)
-                at_kinks = tuple(kink_conventions(subject, recognition, options.seed))
-                recognition = replace(recognition, conventions=(*recognition.conventions, *at_kinks))
                 outcome = verify_subject(subject, recognition, options)
+                if all(
+                    f.verdict not in ("fail", "error") for f in outcome.findings
+                ):  # a fault would pass for a convention
+                    at_kinks = tuple(kink_conventions(subject, recognition, options.seed))
+                    recognition = replace(recognition, conventions=(*recognition.conventions, *at_kinks))
                 layouts = {"": recognition.layout}
             if target.path is not None:
                 scripts = (with_script(f, target.path, target.object, subject.offer, layouts) for f in outcome.findings)

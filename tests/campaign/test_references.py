@@ -61,3 +61,10 @@ def test_the_neighbour_of_every_specimen_passes(name):
     report = verified(SPECIMENS / f"{name}_right.py", max_examples=40)
     assert report.verdict == "pass"
     assert {f.code.name for f in report.findings} <= {"GC602"}
+
+
+@pytest.mark.parametrize(("ending", "said"), [("right", True), ("wrong", False)])
+def test_a_slope_at_a_kink_is_reported_only_of_right_code(ending, said):
+    """What a wrong subject answers on a kink is its mistake, not its convention."""
+    report = verified(SPECIMENS / f"sigma_not_prime_{ending}.py")
+    assert any(c.what == "slope at a kink" for c in report.conventions) is said
