@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -16,6 +17,9 @@ pytest_plugins = ["pytester"]
 
 _CACHE = tempfile.TemporaryDirectory(prefix="gradcheck-cache-")
 os.environ["GRADCHECK_CACHE_DIR"] = _CACHE.name  # never the user's own; subprocesses of the tests share it
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's background job: the tests of Control-C need it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("dev", deadline=None)
