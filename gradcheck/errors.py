@@ -3,6 +3,9 @@
 This module knows nothing of networks, processes or reports.
 """
 
+FATAL = frozenset({"timeout", "crash", "exit", "memory", "protocol", "load"})
+"""Kinds of SubjectError after which the subject is not asked again."""
+
 
 class GradcheckError(Exception):
     """Base of the errors whose message is meant for the person who called gradcheck."""

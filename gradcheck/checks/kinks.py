@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.checks.recognition import Recognised, Recognition
-from gradcheck.errors import SubjectError
+from gradcheck.errors import FATAL, SubjectError
 from gradcheck.networks import Activation, Architecture, Case, Dense, Regularisation, forward
 from gradcheck.networks.repertoire import Head, Repertoire
 from gradcheck.networks.sampling import sample_case
@@ -19,7 +19,6 @@ from gradcheck.oracles.autodiff import activation_vjp, cost_vjp
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.protocol import Subject
 
-FATAL = frozenset({"timeout", "crash", "exit", "memory", "protocol", "load"})
 SLACK = 1e-4
 """Relative: a slope is named, not judged."""
 

@@ -1,0 +1,105 @@
+"""What all recognitions end with: the L2 term, the depths that are taken, and the conventions to report."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+
+from gradcheck.checks.recognition.experiments import Experiments
+from gradcheck.checks.recognition.scales import AGREE
+from gradcheck.checks.recognition.types import Recognised, Recognition
+from gradcheck.errors import SubjectError
+from gradcheck.networks import L2_FORMS, Activation, Case, Regularisation, with_regularisation
+from gradcheck.networks.repertoire import Head, Repertoire
+from gradcheck.subjects.layout import Layout
+
+
+def concluded(
+    e: Experiments, layout: Layout, hidden: tuple[Activation, ...], heads: tuple[Head, ...], trusted: bool
+) -> Recognition:
+    """The recognition, once layout, hidden activations and heads are known."""
+    form, biases = _l2(e, layout, hidden, heads[0]) if trusted else ("none", False)
+    low, high = _accepted_depths(e, layout, hidden, heads[0])
+    if e.outputs[0] > 1 and e.output_widths()[0] == 1:
+        case = e.plain(hidden[0], heads[0], low, (1, 2), layout)
+        e.outputs = (1 if e.runs(case, layout) else e.outputs[0], e.outputs[1])
+    repertoire = Repertoire(
+        hidden,
+        heads,
+        l2=e.offer.takes_l2 and (trusted or form != "none"),
+        l2_form=form,
+        l2_biases=biases,
+        one_activation=e.offer.one_activation,
+        depths=(low, high),
+        output_widths=e.outputs,
+        bias=layout.bias != "none",
+        dtype=e.dtype,  # type: ignore[arg-type]
+        refused=tuple(e.refused.items()),
+        fixed=e.offer.widths,
+    )
+    return Recognition(
+        layout,
+        repertoire,
+        trusted,
+        (e.offer.told_cost and e.offer.told_activations) or e.wanted.costs is not None,
+        tuple(_conventions(e, layout, repertoire, trusted)),
+        tuple(e.refused.items()),
+        tuple(e.notes),
+    )
+
+
+def _accepted_depths(e: Experiments, layout: Layout, hidden: Sequence[Activation], head: Head) -> tuple[int, int]:
+    """The run of depths that the subject takes (a hard-coded two-layer file takes only 2); what it refuses is noted."""
+    accepted: list[int] = []
+    for depth in sorted(e.depths()):
+        if e.runs(e.plain(hidden[0], head, depth, (e.outputs[0], 2), layout), layout):
+            accepted.append(depth)
+        elif accepted:
+            e.notes.append(f"not checked: {depth} layers and more: {e.failure}")
+            break
+    if not accepted:
+        raise e.failure or SubjectError("contract", "the subject ran at no depth")
+    return accepted[0], accepted[-1]
+
+
+def _l2(e: Experiments, layout: Layout, hidden: Sequence[Activation], head: Head) -> tuple[str, bool]:
+    """Form of the L2 term, from the difference that λ makes to the cost."""
+    if not (e.offer.takes_l2 and e.offer.declares_cost):
+        return e.wanted.l2_form or "none", False
+    depth = e.first_depth()
+    cases = [e.plain(hidden[0], head, depth, s, layout) for s in e.shapes()]
+    penalised = [replace(c, architecture=with_regularisation(c.architecture, 0.7)) for c in cases]
+    plain, decayed = e.values(cases, layout), e.values(penalised, layout)
+    if plain is None or decayed is None:
+        return e.wanted.l2_form or "none", False
+    for form, biases in product(L2_FORMS, (False, True)):
+        expected = [_penalty(c, form, biases) for c in penalised]
+        if np.allclose(np.subtract(decayed, plain), expected, rtol=AGREE[e.dtype] * 100, atol=1e-9):
+            return form, biases
+    return e.wanted.l2_form or "lambda/2", False
+
+
+def _conventions(e: Experiments, layout: Layout, r: Repertoire, trusted: bool) -> Iterator[Recognised]:
+    yield Recognised("weights", layout.weights)
+    yield Recognised("samples", layout.samples)
+    yield Recognised("bias", layout.bias)
+    if not trusted:
+        return
+    yield Recognised(
+        "activations", ", ".join(dict.fromkeys(f.name for f in (*r.hidden, *(h.activation for h in r.heads))))
+    )
+    for name in dict.fromkeys(h.cost.name for h in r.heads):
+        scales = dict.fromkeys(h.scale for h in r.heads if h.cost.name == name)
+        guard = next((h.cost.guard for h in r.heads if h.cost.name == name), 0.0)
+        yield Recognised(
+            "cost", f"{name} · {' or '.join(scales)}" + (f", logarithms guarded by {guard:g}" if guard else "")
+        )
+    if r.l2:
+        yield Recognised("l2", r.l2_form + (" with biases" if r.l2_biases else ""))
+
+
+def _penalty(case: Case, form: str, biases: bool) -> float:
+    names = [n for n in case.parameters if n[0] == "W" or biases]
+    factor = Regularisation(case.architecture.regularisation.strength, form).factor(case.samples)
+    return factor * float(sum(np.sum(case.parameters[n] ** 2) for n in names))
