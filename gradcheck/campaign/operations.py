@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
-from gradcheck.campaign.layers import trusted_at, verify_layer
+from gradcheck.campaign.layers import STRUCTURES, trusted_at, verify_layer
 from gradcheck.campaign.verification import FATAL, Options, Outcome
 from gradcheck.checks import Examination
 from gradcheck.checks.ladder import effects
@@ -90,7 +90,12 @@ def verify_function(subject: Subject, layout: Layout, draw: Draw, reference: Ref
         case = draw(generator, k)
         try:
             found = examine_operation(
-                subject, case, layout, reference(case), other=(previous or case) if k < _EFFECTS else None
+                subject,
+                case,
+                layout,
+                reference(case),
+                other=(previous or case) if k < _EFFECTS else None,
+                differences=k < STRUCTURES,
             )
         except SubjectError as error:
             return _failed(error, case, Tally(checked, components))

@@ -40,8 +40,12 @@ def examine_operation(
     trusted: Trusted | None,
     *,
     other: OperationCase | None = None,
+    differences: bool = True,
 ) -> Examination:
-    """Climb the ladder at one case. Raises SubjectError when the subject fails to run."""
+    """Climb the ladder at one case. Raises SubjectError when the subject fails to run.
+
+    differences: whether finite differences are taken also where output and pullback are the trusted ones.
+    """
     value, pullback = subject.vjp(case, layout)
     claim = pullback(case.cotangent)
     broken = structure(claim)
@@ -51,6 +55,10 @@ def examine_operation(
         return broken
     error = {n: trusted.pullback.error[n] for n in claim.gradient} if trusted else rounding_guess(case, claim.gradient)
     estimate = Estimate(claim.gradient, error, "claim")
+    if trusted is not None and not differences:
+        found = _triangle(estimate, trusted, {}, value)
+        if found.fault is None:
+            return found
     own = own_differences(subject, case, layout, estimate)
     if trusted is None:
         return _own_only(estimate, own)

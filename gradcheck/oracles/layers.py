@@ -1,12 +1,12 @@
 """The trusted layer at a case: output and pullback by jax's rules, carried out by numpy with a rounding bound each."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
 
 from gradcheck.networks import OperationCase
-from gradcheck.networks.layers import LAYERS
+from gradcheck.networks.layers import LAYERS, Layer
 from gradcheck.networks.namespace import xp_numpy
 from gradcheck.numerics import Array, Estimate, unit_roundoff
 from gradcheck.oracles.autodiff import function_vjp, vjp_equations
@@ -15,6 +15,9 @@ from gradcheck.oracles.running_error import Analysis, Rounded
 
 SAFETY = 8.0
 """Other orders of operations, and other usual formulas, round differently: so many times the bound of jax's own."""
+
+_MOST_TRACED = 512
+_TRACED: dict[Hashable, Any] = {}
 
 
 def layer_of(case: OperationCase) -> str | None:
@@ -31,9 +34,8 @@ def output_of(layer: str, arguments: Mapping[str, Array], settings: Mapping[str,
 
 def trusted_layer(case: OperationCase, dtype: str | None = None) -> tuple[TrustedOperation, float]:
     """The trusted layer at a case, and how near it comes to a kink: the smallest distance of two compared values."""
-    layer, settings = LAYERS[str(case.fixed["layer"])], case.fixed
     u = unit_roundoff(dtype or case.dtype)
-    closed = vjp_equations(lambda p, xp: layer.define(p, settings, xp), case.arguments, case.cotangent)
+    closed = _equations(LAYERS[str(case.fixed["layer"])], case)
     analysis = Analysis(u)
     inputs = [Rounded(a, u * np.abs(a)) for a in case.arguments.values()]
     output, *gradient = analysis.run(closed, [*inputs, Rounded(case.cotangent, np.zeros(case.cotangent.shape))])
@@ -44,6 +46,22 @@ def trusted_layer(case: OperationCase, dtype: str | None = None) -> tuple[Truste
     return TrustedOperation(
         output.v, SAFETY * output.error + floor, Estimate(value, known, "jax.grad")
     ), analysis.nearest
+
+
+def _equations(layer: Layer, case: OperationCase) -> Any:
+    """jax's equations of a structure (layer, shapes, settings), which hold for any arguments and cotangent."""
+    key = _structure(case)
+    if key not in _TRACED:
+        while len(_TRACED) >= _MOST_TRACED:
+            _TRACED.pop(next(iter(_TRACED)))
+        _TRACED[key] = vjp_equations(lambda p, xp: layer.define(p, case.fixed, xp), case.arguments, case.cotangent)
+    return _TRACED[key]
+
+
+def _structure(case: OperationCase) -> Hashable:
+    shapes = [(n, np.shape(a)) for n, a in [*case.arguments.items(), ("", case.cotangent)]]
+    arrays = {n: np.asarray(v) for n, v in case.fixed.items()}
+    return *shapes, *((n, v.dtype.str, v.shape, v.tobytes()) for n, v in arrays.items())
 
 
 def compiled_layer(case: OperationCase) -> tuple[Array, dict[str, Array]]:

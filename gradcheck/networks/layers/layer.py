@@ -22,12 +22,15 @@ Settings = Mapping[str, Any]
 class Dice:
     """Where a case's sizes, settings and numbers come from; `pinned` settings are those that the subject fixes itself.
 
+    generator: of sizes, settings, masks and indices. numbers: of Gaussian numbers, None: `generator` too. Cases that share a
+    generator's state and not the numbers have one structure, and the oracle traces each structure once.
     small: whether sizes stay at their lower limits, as in the first cases of a campaign.
     """
 
     generator: np.random.Generator
     pinned: Settings = field(default_factory=dict)
     small: bool = False
+    numbers: np.random.Generator | None = None
 
     def size(self, low: int, high: int) -> int:
         """A size from low to high, both included."""
@@ -39,7 +42,7 @@ class Dice:
 
     def normal(self, *shape: int, scale: float = 1.0) -> Array:
         """Standard Gaussian numbers times a scale."""
-        return self.generator.standard_normal(shape) * scale
+        return (self.numbers or self.generator).standard_normal(shape) * scale
 
     def integers(self, high: int, *shape: int) -> Array:
         """Whole numbers 0 … high − 1."""
