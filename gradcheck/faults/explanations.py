@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from gradcheck.errors import UsageError
 from gradcheck.faults.catalogue import CATALOGUE, FAMILIES
 from gradcheck.faults.fault import Fault
+from gradcheck.faults.layers import FAULTS as OF_LAYERS
+from gradcheck.faults.layers import LayerFault
 from gradcheck.faults.state import STATE, StateFault
 
 
@@ -379,7 +381,7 @@ CODES: Mapping[str, Text] = {
 
 
 def explain(code: str) -> str:
-    """The page of a finding code such as GC402, or of a fault of the catalogue. Raises UsageError that names the nearest."""
+    """The page of a code such as GC402, or of a fault of a network or layer. Raises UsageError that names the nearest."""
     name = code.strip()
     if name.upper() in CODES:
         return _page(name.upper(), CODES[name.upper()])
@@ -388,7 +390,10 @@ def explain(code: str) -> str:
         return _fault(CATALOGUE[name])
     if name in states:
         return _state(states[name])
-    near = difflib.get_close_matches(name, [*CODES, *CATALOGUE, *states], n=3, cutoff=0.4)
+    layers = {fault.name: fault for fault in OF_LAYERS}
+    if name in layers:
+        return _layer(layers[name])
+    near = difflib.get_close_matches(name, [*CODES, *CATALOGUE, *states, *layers], n=3, cutoff=0.4)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
     msg = f"unknown code or fault {code!r}{hint} (`gradcheck explain --all` lists them)"
     raise UsageError(msg)
@@ -397,10 +402,12 @@ def explain(code: str) -> str:
 def explain_all() -> str:
     """All codes, then the catalogue family by family, one line a fault."""
     pages = [_page(name, text) for name, text in CODES.items()]
-    lines = [f"The catalogue: {len(CATALOGUE) + len(STATE)} faults, each at one layer or wherever it can stand", ""]
+    several = f"{len(CATALOGUE) + len(STATE)} faults of networks, each at one layer or wherever it can stand"
+    lines = [f"The catalogue: {several}, and {len(OF_LAYERS)} of layers", ""]
     for family, faults in FAMILIES.items():
         lines += [f"{family} ({len(faults)})", *(f"  {f.name}: {f.title}" for f in faults), ""]
-    lines += [f"state ({len(STATE)})", *(f"  {f.name}: {f.title}" for f in STATE)]
+    lines += [f"state ({len(STATE)})", *(f"  {f.name}: {f.title}" for f in STATE), ""]
+    lines += [f"layers ({len(OF_LAYERS)})", *(f"  {f.name}: {f.title} ({f.layer})" for f in OF_LAYERS)]
     return "\n\n".join([*pages, "\n".join(lines)]) + "\n"
 
 
@@ -446,6 +453,17 @@ def _state(fault: StateFault) -> str:
             f"Effect\n{_indented(fault.kind)}",
             f"What to do\n{_indented(fault.hint)}",
             f"Invisible\n{_indented(fault.hidden_when)}",
+        ]
+    )
+
+
+def _layer(fault: LayerFault) -> str:
+    return "\n\n".join(
+        [
+            f"{fault.name}: {fault.title}",
+            f"Layer\n{_indented(fault.layer)}",
+            f"Wrong\n{_indented(fault.wrong or '(left out)')}",
+            f"Right\n{_indented(fault.right)}",
         ]
     )
 
