@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gradcheck.campaign import oracle_cache
+from gradcheck.campaign.figures import Illustrator
 from gradcheck.campaign.findings import failure_of, nothing_checked
 from gradcheck.campaign.operations import verify_operations
 from gradcheck.campaign.scripts import with_script
@@ -105,6 +106,8 @@ def run(target: Target, said: SubjectConfiguration, vocabulary: Vocabulary, opti
                     at_kinks = tuple(kink_conventions(subject, recognition, options.seed))
                     recognition = replace(recognition, conventions=(*recognition.conventions, *at_kinks))
                 layouts = {"": recognition.layout}
+            draw = Illustrator(subject, layouts, recognition, vocabulary, options.seed)
+            outcome = replace(outcome, findings=tuple(draw(f) for f in outcome.findings))
             if target.path is not None:
                 scripts = (with_script(f, target.path, target.object, subject.offer, layouts) for f in outcome.findings)
                 outcome = replace(outcome, findings=tuple(scripts))

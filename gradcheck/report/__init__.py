@@ -16,6 +16,7 @@ from gradcheck.report.plain import plain, plain_json
 from gradcheck.report.schema import from_json, schema
 from gradcheck.report.types import (
     SCHEMA,
+    Curve,
     Difference,
     Explanation,
     Finding,
@@ -26,6 +27,7 @@ from gradcheck.report.types import (
     Report,
     SubjectInfo,
     Tally,
+    Tensor,
     Verdict,
     finding_to_json,
 )
@@ -38,6 +40,7 @@ __all__ = [
     "SCHEMA",
     "USAGE",
     "Code",
+    "Curve",
     "Difference",
     "Explanation",
     "Finding",
@@ -48,6 +51,7 @@ __all__ = [
     "Report",
     "SubjectInfo",
     "Tally",
+    "Tensor",
     "Verdict",
     "digest",
     "exit_code",

@@ -30,6 +30,11 @@ def number(value: float | str) -> float:
     return float(value)
 
 
+def numbers(value: Any) -> Any:
+    """`number` for every entry of nested lists."""
+    return [numbers(v) for v in value] if isinstance(value, list) else number(value)
+
+
 def _plain_container(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(k): plain_json(v) for k, v in value.items()}

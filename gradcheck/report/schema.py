@@ -10,9 +10,10 @@ from typing import Any, get_args
 
 from gradcheck.errors import UsageError
 from gradcheck.report.codes import Code
-from gradcheck.report.plain import number
+from gradcheck.report.plain import number, numbers
 from gradcheck.report.types import (
     SCHEMA,
+    Curve,
     Difference,
     Explanation,
     Finding,
@@ -23,6 +24,7 @@ from gradcheck.report.types import (
     Report,
     SubjectInfo,
     Tally,
+    Tensor,
     Verdict,
 )
 
@@ -104,6 +106,16 @@ def _line(data: Mapping[str, Any]) -> Line:
     return Line(data["path"], int(data["number"]), data["text"], bool(data["sure"]), data["reason"])
 
 
+def _tensor(data: Mapping[str, Any]) -> Tensor:
+    claimed, expected, bound = (numbers(data[k]) for k in ("claimed", "expected", "bound"))
+    return Tensor(data["parameter"], claimed, expected, bound)
+
+
+def _curve(data: Mapping[str, Any]) -> Curve:
+    points = ((number(z), number(r), number(right)) for z, r, right in data["points"])
+    return Curve(int(data["layer"]), data["activation"], tuple(points))
+
+
 def _finding(data: Mapping[str, Any]) -> Finding:
     code = _code(data["code"])
     return Finding(
@@ -119,5 +131,7 @@ def _finding(data: Mapping[str, Any]) -> Finding:
         counterexample=data["counterexample"],
         replay=data["replay"],
         script=data.get("script"),
+        tensors=tuple(_tensor(t) for t in data.get("tensors", ())),
+        curve=_curve(data["curve"]) if data.get("curve") else None,
         title=None if data["title"] == code.title else data["title"],
     )

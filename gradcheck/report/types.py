@@ -66,12 +66,32 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Tensor:
+    """One gradient at the counterexample, as nested lists in the trusted layout: claimed, expected, and the bound of both."""
+
+    parameter: str
+    claimed: Any
+    expected: Any
+    bound: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The effective derivative of a layer, its own δ over what comes from above: (z, measured, right), sorted by z."""
+
+    layer: int
+    activation: str
+    points: tuple[tuple[float, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """The reportable unit.
 
     rung: structure, effects, primal, triangle, components, evidence or isolation.
     detail: one paragraph in words. explanations: the faults that reproduce the claim. evidence: what was measured, in
-    sentences. lines: where in the source. counterexample: a whole case in JSON form, enough to replay. replay: the command.
+    sentences. tensors and curve: what can be drawn, where it is small enough. lines: where in the source.
+    counterexample: a whole case in JSON form, enough to replay. replay: the command.
     script: the file that shows it without gradcheck; script_text: what is in it, kept out of the JSON form.
     """
 
@@ -89,6 +109,8 @@ class Finding:
     script: str | None = None
     title: str | None = None
     script_text: str | None = None
+    tensors: tuple[Tensor, ...] = ()
+    curve: Curve | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +202,8 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
             "counterexample": finding.counterexample,
             "replay": finding.replay,
             "script": finding.script,
+            "tensors": [asdict(t) for t in finding.tensors],
+            "curve": None if finding.curve is None else asdict(finding.curve),
         }
     )
     return data

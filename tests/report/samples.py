@@ -6,6 +6,7 @@ from typing import Any
 
 from gradcheck.report import (
     Code,
+    Curve,
     Difference,
     Explanation,
     Finding,
@@ -16,6 +17,7 @@ from gradcheck.report import (
     Report,
     SubjectInfo,
     Tally,
+    Tensor,
 )
 
 SUBJECT = SubjectInfo("student.py", None, "nielsen", "ab" * 32)
@@ -66,6 +68,11 @@ FINDING = Finding(
     counterexample=CASE,
     replay="gradcheck replay reports/student-0123456789ab.json",
     script="reports/student-0123456789ab.py",
+    tensors=(
+        Tensor("W1", [[0.125], [0.5]], [[0.0625], [0.1]], [[1e-12], [1e-12]]),
+        Tensor("W2", [[0.1, 0.2]], [[0.1, 0.2]], [[1e-15, 1e-15]]),
+    ),
+    curve=Curve(1, "sigmoid", ((-1.0, 0.27, 0.2), (-0.5, 0.38, 0.24), (0.5, 0.62, 0.24), (1.0, 0.73, 0.2))),
 )
 
 HOSTILE_TEXT = "[red]x[/red] `a`` | b\n::error file=x::pwned\r%0A <script> \x1b[2J\x00\x07\ud800 \u202e end"
@@ -116,6 +123,8 @@ def hostile() -> Report:
         replay=t,
         script=t,
         title=t,
+        tensors=(Tensor(t, [nan, inf], [-inf, nan], [nan, nan]), Tensor(t, 1.0, nan, 0.0), Tensor(t, [], [], [])),
+        curve=Curve(1, t, ((nan, inf, -inf), (0.0, nan, 1.0))),
     )
     return replace(
         failing(),
