@@ -90,6 +90,8 @@ def explained(examination: Examination, case: Case, inquiry: Inquiry) -> list[Fi
             diagnosis = _diagnosis(examination, case, inquiry, ask)
             diagnosis, telling = _deeper(diagnosis, known, case, inquiry, ask)
             new = [m for m in diagnosis.mistakes if not _is_known(m, known)]
+            if diagnosis.mistakes and not new:
+                break
             found += diagnosed_findings(examination, case, replace(diagnosis, mistakes=tuple(new)))
             at += [case] * (len(found) - len(at))
             known += new
@@ -146,8 +148,10 @@ def _deeper(
         return diagnosis, None
     if not diagnosis.mistakes:
         return _with_deeper_places(diagnosis, knowns, ask), None
-    mistakes = tuple(_held(m, diagnosis.mistakes, known, (knowns, refused)) for m in diagnosis.mistakes)
-    every = [*known, *mistakes]
+    seen = tuple(_as_known(m, known) for m in diagnosis.mistakes)
+    others = [k for k in known if not _is_known(k, seen)]  # a mistake of both lists would be planted twice
+    mistakes = tuple(_held(m, seen, others, (knowns, refused)) for m in seen)
+    every = [*others, *mistakes]
     unexplained = [k.case for k in knowns if not _explains(every, k)]
     evidence = diagnosis.evidence
     for before, after in zip(diagnosis.mistakes, mistakes, strict=True):
@@ -208,6 +212,13 @@ def _crashes(mistake: Mistake, case: Case) -> bool:
 
 def _fault(mistake: Mistake) -> Fault:
     return CATALOGUE[mistake.explanations[0].fault]
+
+
+def _as_known(mistake: Mistake, known: Sequence[Mistake]) -> Mistake:
+    """The mistake with those explanations that a known one has too, where there are any."""
+    names = {e.fault for k in known for e in k.explanations}
+    both = tuple(e for e in mistake.explanations if e.fault in names)
+    return replace(mistake, explanations=both) if both else mistake
 
 
 def _is_known(mistake: Mistake, known: Sequence[Mistake]) -> bool:
