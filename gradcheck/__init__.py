@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from gradcheck.api import ReplayResult, check_vjp, replay, verify
+from gradcheck.api import ReplayResult, check_vjp, replay, verify, verify_many
 from gradcheck.errors import GradcheckError, SubjectError, UsageError
 from gradcheck.version import __version__
 
@@ -24,6 +24,7 @@ __all__ = [
     "replay",
     "strategies",
     "verify",
+    "verify_many",
 ]
 
 _LATE = {"Activation": "gradcheck.networks", "Cost": "gradcheck.networks", "Report": "gradcheck.report"}

@@ -3,7 +3,9 @@
 Everything heavy is imported by `gradcheck.campaign`, which this module imports only when it is called.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from gradcheck.errors import SubjectError, UsageError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from gradcheck.report import Report
 
 Progress = Callable[[int, int], None]
@@ -48,14 +52,15 @@ def verify(
     memory_limit: int | None = 2 * 2**30,
     progress: Progress | None = None,
     audit: bool = False,
+    jobs: int | Literal["auto"] = 1,
 ) -> "Report":
     """Verify a hand-written backprop: a path (``file.py`` or ``file.py:Object``), module, class, object or (loss, backprop).
 
     activations, costs: names, functions written in jax.numpy, `gradcheck.Activation` / `gradcheck.Cost`, or
     ``file.py:name``. in_process: run a file in this process too (objects always do). time_limit: seconds a request;
     memory_limit: bytes; budget: seconds after which no new case is begun. audit:
-    compare the oracle with compiled jax.grad although its cached rules have been audited before. The same seed
-    gives the same report (default 0).
+    compare the oracle with compiled jax.grad although its cached rules have been audited before. jobs: processes, or "auto"
+    for one a core. The same seed gives the same report (default 0), whatever the number of processes.
 
     Returns the report; what the subject does wrong, crashes included, is a finding in it. Raises UsageError for the
     caller's own mistakes.
@@ -67,6 +72,7 @@ def verify(
     _require_positive("max_examples", max_examples)
     _require_positive("time_limit", time_limit)
     _require_positive("budget", budget)
+    processes(jobs)
     vocabulary, activation_names, cost_names = session.vocabulary_of(activations, costs)
     where = _target(target, object)
     said = session.configuration(
@@ -87,6 +93,49 @@ def verify(
     )
     options = Options(max_examples, seed or 0, budget, progress, audit=audit)
     return session.run(where, said, vocabulary, options, session.Limits(time_limit, memory_limit, in_process))
+
+
+def verify_many(
+    targets: Sequence[str | Path],
+    *,
+    jobs: int | Literal["auto"] = "auto",
+    executor: "Executor | None" = None,
+    **options: Any,
+) -> "Iterator[Report]":
+    """Verify several files at once; the reports come in the order of the files, and are those of `verify`.
+
+    jobs: processes of this machine, or "auto" for one a core. executor: a concurrent.futures.Executor instead, such as
+    ``client.get_executor()`` of Dask; the files must be where its workers run. options: as in `verify`, definitions by name.
+    A subject that takes its process down with it is tried again in another one, and then is an error in its own report.
+
+    Raises UsageError for the caller's own mistakes.
+    """
+    from gradcheck.campaign.many import spread
+    from gradcheck.isolation.crew import Crew
+    from gradcheck.subjects import check_path
+
+    for target in targets:
+        check_path(str(_target(target, options.get("object")).path))
+    with contextlib.nullcontext(executor) if executor is not None else Crew(processes(jobs)) as pool:
+        for pending in spread(verified, [(str(t), options) for t in targets], pool):
+            yield pending.report()
+
+
+def verified(target: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The report of `verify` in plain values: what another process runs for `verify_many`."""
+    from gradcheck.campaign.many import pack
+
+    return pack(verify(target, **options))
+
+
+def processes(jobs: int | str | None) -> int:
+    """How many processes `jobs` means; None is one. Raises UsageError."""
+    if jobs == "auto":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if jobs is None or (isinstance(jobs, int) and not isinstance(jobs, bool) and jobs >= 1):
+        return jobs or 1
+    msg = f"jobs must be a number of processes, 1 or more, or 'auto'; got {jobs!r}"
+    raise UsageError(msg)
 
 
 def replay(
@@ -179,4 +228,4 @@ def _require_positive(name: str, value: float | None) -> None:
         raise UsageError(msg)
 
 
-__all__: Sequence[str] = ["ReplayResult", "SubjectError", "UsageError", "check_vjp", "replay", "verify"]
+__all__: Sequence[str] = ["ReplayResult", "SubjectError", "UsageError", "check_vjp", "replay", "verify", "verify_many"]

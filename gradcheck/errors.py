@@ -37,5 +37,16 @@ class OracleError(Exception):
     """The transcribed derivative and compiled `jax.grad` disagree: a defect of gradcheck, never of the subject (exit 3)."""
 
 
+class Defect(Exception):
+    """An exception of gradcheck's own that was raised in another process: its class, its message, and its traceback."""
+
+    def __init__(self, name: str, message: str, trace: str = "") -> None:
+        super().__init__(name, message, trace)
+        self.name, self.message, self.trace = name, message, trace
+
+    def __str__(self) -> str:
+        return self.message
+
+
 def _rebuild_subject_error(kind: str, message: str, details: str) -> SubjectError:
     return SubjectError(kind, message, details=details)

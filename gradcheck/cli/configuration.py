@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from gradcheck.cli.options import CHOICES, anchored, parse_size, split_list
+from gradcheck.cli.options import CHOICES, anchored, parse_jobs, parse_size, split_list
 from gradcheck.errors import UsageError
 
 
@@ -184,6 +184,7 @@ SETTINGS: Mapping[str, Reader] = {
     "seed": _whole,
     "max_examples": _count,
     "budget": _seconds,
+    "jobs": parse_jobs,
     "time_limit": _seconds,
     "memory_limit": parse_size,
     "output_format": _one_of("output_format"),

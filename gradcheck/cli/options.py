@@ -35,6 +35,29 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
             self.fail(str(error), param, ctx)
 
 
+class Jobs(click.ParamType):  # type: ignore[type-arg]
+    """A number of processes, or ``auto`` for one a core."""
+
+    name = "jobs"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """The number, or "auto"."""
+        try:
+            return parse_jobs(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def parse_jobs(value: str | int) -> int | str:
+    """A number of processes from a number or its text; "auto" stays as it is. Raises ValueError."""
+    if value == "auto":
+        return "auto"
+    if isinstance(value, bool) or re.fullmatch(r"[1-9]\d{0,5}", str(value)) is None:
+        msg = f"{value!r} is no number of processes; write 1 or more, or auto for one a core"
+        raise ValueError(msg)
+    return int(value)
+
+
 def parse_size(value: str | int) -> int:
     """Bytes from a number or a text with a unit (powers of 1024). Raises ValueError."""
     match = re.fullmatch(r"(\d{1,18})\s*([KMGT]?)(?:i?B)?", str(value).strip(), flags=re.IGNORECASE)
@@ -106,6 +129,7 @@ run_options = apply(
     click.option("--seed", type=int, help="Repeats a run."),
     click.option("--max-examples", type=click.IntRange(1), metavar="N", help="Random cases at most."),
     click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Stop after this time."),
+    click.option("--jobs", type=Jobs(), metavar="N", help="Processes, or auto for all cores; the report is the same."),
     click.option("--audit", is_flag=True, help="Compare the oracle with compiled jax.grad even where that was done."),
     limit_options,
 )

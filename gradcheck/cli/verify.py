@@ -1,13 +1,12 @@
 """`gradcheck verify`: each subject to a report, a printed result, and one exit code for all."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gradcheck.cli.failures import FAILED, complain, guarded, wants_traceback
+from gradcheck.cli.failures import guarded, wants_traceback
 from gradcheck.cli.options import (
     anchored,
     output_options,
@@ -17,12 +16,10 @@ from gradcheck.cli.options import (
     subject_options,
     traceback_option,
 )
-from gradcheck.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from gradcheck.cli.configuration import Configuration
     from gradcheck.cli.delivery import Delivery
-    from gradcheck.cli.targets import Job
 
 _FACE = ("output_format", "output", "reports", "no_report", "quiet", "traceback")
 
@@ -41,6 +38,7 @@ _FACE = ("output_format", "output", "reports", "no_report", "quiet", "traceback"
 def verify(targets: tuple[str, ...], **options: Any) -> int:
     """Verify hand-written backprops: files, folders, or subjects named in gradcheck.toml (all of them by default)."""
     from gradcheck.cli.configuration import find  # these and the API lazily: `gradcheck --help` is to stay fast
+    from gradcheck.cli.processes import taken
     from gradcheck.cli.targets import jobs
     from gradcheck.report import worst
 
@@ -50,30 +48,13 @@ def verify(targets: tuple[str, ...], **options: Any) -> int:
     work = jobs(targets, configuration)
     delivery = _delivery(options, configuration, several=len(work) > 1)
     show = options["traceback"] or wants_traceback(())
+    settings = {k: v for k, v in configuration.settings.items() if k not in _FACE}
+    tasks = [(job.target, {**settings, **job.options, **flags}) for job in work]
     try:
-        codes = [
-            guarded(partial(_verify, job, configuration, flags, delivery), show_traceback=show, label=job.target)
-            for job in work
-        ]
+        codes = [guarded(take, show_traceback=show, label=file) for file, take in taken(tasks, delivery)]
     finally:
         delivery.finish()
     return worst(codes)
-
-
-def _verify(job: "Job", configuration: "Configuration", flags: Mapping[str, Any], delivery: "Delivery") -> int:
-    from gradcheck.api import verify as verify_subject
-    from gradcheck.report import exit_code
-
-    settings = {k: v for k, v in configuration.settings.items() if k not in _FACE}
-    options = {**settings, **job.options, **flags}
-    try:
-        with progress_bar(job.target, quiet=delivery.quiet) as progress:
-            report = verify_subject(job.target, progress=progress, **options)
-    except SystemExit as ending:
-        complain(f"error: {job.target}: the subject ended its own process (SystemExit {ending.code!r:.60})")
-        return FAILED
-    delivery.take(report)
-    return exit_code(report)
 
 
 def _flags(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -184,6 +184,12 @@ class ChildProcess:
             return None
         return state.si_status if state.si_code == os.CLD_EXITED else -state.si_status
 
+    def kill(self) -> None:
+        """Send the child and its group to their end; whoever waits for it, in another thread, reaps it."""
+        if not self._destroyed and os.getpid() == self._owner:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
     def destroy(self) -> None:
         """Kill the child with everything it started in its session, reap it, and close the pipes."""
         if self._destroyed or os.getpid() != self._owner:

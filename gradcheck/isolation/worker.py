@@ -107,6 +107,12 @@ class Worker:
                 self._output = self._child.output()
                 self._kill()
 
+    def kill(self) -> None:
+        """End the child at once, from any thread: a request under way fails, and closes the worker as after a crash."""
+        child = self._child
+        if child is not None:
+            child.kill()
+
     def request(self, op: str, payload: Any, *, time_limit: float | None = None) -> Any:
         """The handler's answer; raises SubjectError when there is none, UsageError when the worker is not alive."""
         limit = self._time_limit if time_limit is None else time_limit

@@ -30,7 +30,7 @@ def test_every_flag_reaches_the_api(run, api):
     flags = (
         "--convention nielsen --weights to_from --samples rows --bias row --activations tanh,leaky_relu(0.1)"
         " --activations elu(1.0,2) --costs mse --cost-scale 1/m --l2 lambda/2 --dtype float32 --seed 0"
-        " --max-examples 5 --budget 1.5 --time-limit 2 --memory-limit 1G --in-process"
+        " --max-examples 5 --budget 1.5 --jobs auto --time-limit 2 --memory-limit 1G --in-process"
     )
     run("verify", "student.py:Net.inner", *flags.split())
     assert api.calls[0][1] == {
@@ -47,6 +47,7 @@ def test_every_flag_reaches_the_api(run, api):
         "seed": 0,
         "max_examples": 5,
         "budget": 1.5,
+        "jobs": "auto",
         "time_limit": 2.0,
         "memory_limit": 2**30,
         "in_process": True,
@@ -67,6 +68,8 @@ def test_own_definitions_get_an_absolute_path(run, api, folder):
         ([".:Net"], "is a folder"),
         (["student.py", "--max-examples", "0"], "--max-examples"),
         (["student.py", "--budget", "0"], "--budget"),
+        (["student.py", "--jobs", "0"], "1 or more, or auto"),
+        (["student.py", "--jobs", "all"], "1 or more, or auto"),
         (["student.py", "--memory-limit", "much"], "'much' is not a size"),
         (["student.py", "--weights", "sideways"], "'sideways' is not one of"),
         (["student.py", "--wieghts", "to_from"], "--weights"),
