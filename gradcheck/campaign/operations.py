@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradcheck.campaign.chains import in_chain
 from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
 from gradcheck.campaign.layers import STRUCTURES, trusted_at, verify_layer
 from gradcheck.campaign.verification import FATAL, Options, Outcome
@@ -18,7 +19,7 @@ from gradcheck.networks import OperationCase, activation_named
 from gradcheck.networks.sampling import MARGIN
 from gradcheck.oracles.layers import layer_of
 from gradcheck.oracles.operations import activation_of, trusted_operation
-from gradcheck.report import Finding, Power, Tally
+from gradcheck.report import Finding, Place, Power, Tally
 from gradcheck.subjects import Layout, Subject
 from gradcheck.subjects.claims import PLAIN_FUNCTION
 
@@ -33,7 +34,8 @@ _EFFECTS = 8
 
 def verify_operations(subject: Subject, options: Options, layer: str | None = None) -> Outcome:
     """Every operation that the subject offers, in its own most plausible layout; `layer`: which layer it is said to be."""
-    results = [_verify_one(subject, name, options, layer) for name in subject.offer.operations]
+    outcomes = {name: _verify_one(subject, name, options, layer) for name in subject.offer.operations}
+    results = list(in_chain(outcomes, subject.offer.chain).values())
     tally = Tally(
         sum(o.tally.cases for o in results),
         sum(o.tally.components for o in results),
@@ -70,10 +72,6 @@ def named(outcome: Outcome, name: str) -> Outcome:
         findings=tuple(replace(f, detail=f"{name}: {f.detail}") for f in outcome.findings),
         power=tuple(replace(p, parameter=f"{name}.{p.parameter}") for p in outcome.power),
     )
-
-
-def _layout_note(name: str, layout: Layout) -> str:
-    return f"{name}: {layout.describe()}" if name == "affine" else f"{name}: samples in {layout.samples}"
 
 
 def verify_function(subject: Subject, layout: Layout, draw: Draw, reference: Reference, options: Options) -> Outcome:
@@ -197,7 +195,11 @@ def _failed(error: SubjectError, case: OperationCase, tally: Tally) -> Outcome:
 
 
 def _finding(found: Examination, case: OperationCase) -> Finding:
-    return finding_of(found, case)
+    """A wrong gradient is placed at the arguments whose gradients are wrong."""
+    finding = finding_of(found, case)
+    if finding.code.name != "GC405" or not found.wrong:
+        return finding
+    return replace(finding, places=tuple(Place(f"gradient of {n}") for n in found.wrong))
 
 
 def _powers(power: dict[str, list[float]]) -> Iterator[Power]:

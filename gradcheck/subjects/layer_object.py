@@ -5,7 +5,8 @@
     dx = L.backward(dy, learning_rate)               the update is applied: gradient = (before − after) / rate
 
 Recurrent cells take h (and c) after x. Each class is judged by differences of its own forward pass with a random
-cotangent; the gradient of every input and parameter counts.
+cotangent; the gradient of every input and parameter counts. Where layers stand in a network (`layer_chain`), each is judged
+there, and the network as a whole.
 """
 
 from collections.abc import Mapping
@@ -17,10 +18,12 @@ from gradcheck.errors import SubjectError
 from gradcheck.networks import Point
 from gradcheck.numerics import Array
 from gradcheck.subjects.claims import PLAIN_FUNCTION
+from gradcheck.subjects.layer_chain import chain_of
 from gradcheck.subjects.layer_trial import ETAS, Trial, methods_of, tried
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.match import Match, own_classes
 from gradcheck.subjects.protocol import Call, Offer
+from gradcheck.subjects.spellings import get
 
 NAME = "layer_object"
 TEMPLATE = '''\
@@ -51,8 +54,10 @@ _READINGS = {
 class LayerObject:
     """Adapter around all classes of a file that could be run."""
 
-    def __init__(self, trials: Mapping[str, Trial], skipped: tuple[str, ...], name: str) -> None:
-        self._trials, self._skipped, self._name = trials, skipped, name
+    def __init__(
+        self, trials: Mapping[str, Trial], skipped: tuple[str, ...], name: str, chain: tuple[str, ...] = ()
+    ) -> None:
+        self._trials, self._skipped, self._name, self._chain = trials, skipped, name, chain
 
     @property
     def offer(self) -> Offer:
@@ -68,6 +73,7 @@ class LayerObject:
             operations=tuple(self._trials),
             skipped=self._skipped,
             notes=tuple(f"{n}: {self._described(t)}" for n, t in self._trials.items()),
+            chain=self._chain,
             operation_shapes={n: t.shapes for n, t in self._trials.items()},
         )
 
@@ -79,7 +85,7 @@ class LayerObject:
         call.arrays.update({n: np.array(arguments[n]) for n in trial.inputs})
         call.arrays["cotangent"] = np.array(call.operation.cotangent)
         if trial.reading != "update":
-            call.arrays.update({n: _at(layer, trial, n) for n in trial.parameters})
+            call.arrays.update({n: get(layer, p) for n, p in trial.parameters.items()})
         call.rest["layer"] = layer
         return call
 
@@ -139,12 +145,6 @@ def _readable(g: Any, call: Call, name: str) -> Any:
     return g.reshape(shape) if same else g
 
 
-def _at(layer: Any, trial: Trial, name: str) -> Any:
-    for step in trial.parameters[name]:
-        layer = layer[step] if isinstance(layer, Mapping) else getattr(layer, step)
-    return layer
-
-
 def _require_linear(first: Mapping[str, Any], again: Mapping[str, Any], at: Mapping[str, Array], trial: Trial) -> None:
     """Plain gradient descent moves in proportion to its rate; momentum, Adam, clipping or a schedule may not."""
     for n in trial.parameters:
@@ -160,14 +160,18 @@ def _require_linear(first: Mapping[str, Any], again: Mapping[str, Any], at: Mapp
 def match(members: Mapping[str, Any], name: str) -> Match:
     """Recognised by a class with forward and backward that can be run on small sizes."""
     classes = {n: c for n, c in own_classes(members).items() if methods_of(c)}
-    trials: dict[str, Trial] = {}
-    skipped = []
+    chain = chain_of(members)
+    trials: dict[str, Trial] = dict(chain.trials) if chain else {}
+    skipped = list(chain.skipped) if chain else []
+    chained = chain.classes if chain else frozenset()
     for n, c in classes.items():
+        if c in chained:
+            continue
         trial = tried(n, c)
         if isinstance(trial, Trial):
             trials[n] = trial
         else:
             skipped.append(f"{n}: {trial}")
     if trials:
-        return Match(NAME, LayerObject(trials, tuple(skipped), name), found=tuple(trials))
+        return Match(NAME, LayerObject(trials, tuple(skipped), name, chain.order if chain else ()), found=tuple(trials))
     return Match(NAME, None, tuple(skipped) or ("a class with forward(x) and backward(dy)",), tuple(classes))

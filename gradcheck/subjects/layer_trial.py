@@ -201,9 +201,9 @@ def tried(name: str, cls: type) -> Trial | str:
     if unknown:
         return f"cannot tell what to hand over to {methods[1]} as {', '.join(unknown)}"
     reason = "no way was found to construct it"
-    for template in _instances(cls):
+    for template in instances(cls):
         for family in _families(len(inputs)):
-            trial = _fits(name, template, methods, inputs, rate, family)
+            trial = fits(name, template, methods, inputs, rate, family)
             if isinstance(trial, Trial):
                 return trial
             reason = trial
@@ -226,7 +226,7 @@ def _inputs(names: Sequence[str]) -> tuple[str, ...] | None:
     return None if None in states else ("x", *(s for s in states if s))
 
 
-def _instances(cls: type) -> Iterator[Any]:
+def instances(cls: type) -> Iterator[Any]:
     """Instances constructed from sizes, or from arrays in the customary shapes."""
     names = [] if (construct := inspect.getattr_static(cls, "__init__")) is object.__init__ else required(construct)
     for values in product(*(_values(n, k) for k, n in enumerate(names))):
@@ -235,15 +235,16 @@ def _instances(cls: type) -> Iterator[Any]:
                 instance = cls(**dict(zip(names, copy.deepcopy(values), strict=True)))
         except (SubjectError, Malformed):
             continue
-        _shake(instance)
+        shake(instance)
         yield instance
 
 
-def _shake(instance: Any) -> None:
-    """Replace zeros and ones of a constructor by numbers of which none is special."""
+def shake(instance: Any, *, constant_only: bool = False) -> None:
+    """Replace the numbers of a constructor (zeros and ones alone if `constant_only`) by numbers of which none is special."""
     generator = np.random.default_rng(5)
     for place, a in values_in(instance):
-        if a.flags.writeable and place:
+        constant = not a.size or bool(np.all(a == a.flat[0]))
+        if a.flags.writeable and place and (constant or not constant_only):
             a[...] = generator.standard_normal(a.shape)
 
 
@@ -285,7 +286,7 @@ def _families(count: int) -> Iterator[Family]:
     yield ({n: (k,) for n, k in sizes.items()},)
 
 
-def _fits(
+def fits(
     name: str, template: Any, methods: tuple[str, str], inputs: tuple[str, ...], rate: str | None, family: Family
 ) -> Trial | str:
     """The trial with x of these shapes, or what went wrong."""
@@ -314,7 +315,8 @@ def _parameters(trial: Trial, values: Sequence[Array]) -> dict[str, Place]:
             known = next((n for n, p in found.items() if get(trial.template, p) is a), None)
             if known is None:
                 own = place[:-1] if place[-1] in VALUE_KEYS and place[1:] else place
-                found[own[-1] if own[-1] not in (*found, *trial.inputs) else "_".join(own)] = place
+                plain = own[-1] not in (*found, *trial.inputs) and not any(step.isdigit() for step in own)
+                found[own[-1] if plain else "_".join(own)] = place
     return found
 
 

@@ -39,6 +39,7 @@ class Offer:
     notes: what the reader of a report should know of how the subject was loaded and read.
     operation_shapes: for operations without a trusted definition, the shapes that their arguments may have together, and
         under "" that of the output; they are judged by differences of their own forward pass.
+    chain: operations that are the layers of one network, the last layer first, and at the end the network as a whole.
     candidates: for an operation that may be any of several layers, the layers that its signature fits, the likeliest first,
         each with what the forward pass takes: {"conv": {"conv2d": ["b", "pad", "stride", "w", "x"]}}.
     scripts: how a stand-alone script calls the subject, by operation ("" for a network): Python text that defines
@@ -71,6 +72,7 @@ class Offer:
     notes: tuple[str, ...] = ()
     widths: tuple[int, ...] | None = None
     operation_shapes: Mapping[str, tuple[Mapping[str, tuple[int, ...]], ...]] = field(default_factory=dict)
+    chain: tuple[str, ...] = ()
     candidates: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     scripts: Mapping[str, str] = field(default_factory=dict)
 
