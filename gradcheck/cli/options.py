@@ -7,7 +7,19 @@ from typing import Any
 
 import click
 
-FORMATS = ("rich", "concise", "json", "markdown", "github", "junit")
+FORMATS = (
+    "rich",
+    "concise",
+    "table",
+    "csv",
+    "json",
+    "markdown",
+    "html",
+    "junit",
+    "sarif",
+    "github",
+    "gitlab",
+)
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "weights": ("to_from", "from_to"),
     "samples": ("columns", "rows"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from gradcheck.render import concise, github, json_text, junit, markdown, terminal
+from gradcheck.render import concise, github, gitlab, html, json_text, junit, markdown, sarif, summary, terminal
 from gradcheck.report import Report
 
 Renderer = Callable[[Report], str]
@@ -14,11 +14,21 @@ RENDERERS: Mapping[str, Renderer] = {
     "markdown": markdown.render,
     "github": github.render,
     "junit": junit.render,
+    "html": html.render,
+    "sarif": sarif.render,
+    "gitlab": gitlab.render,
+    "table": summary.render,
+    "csv": summary.render_csv,
 }
 
 COLLECTORS: Mapping[str, Callable[[Sequence[Report]], str]] = {
     "json": json_text.collect,
     "junit": junit.collect,
+    "html": html.collect,
+    "sarif": sarif.collect,
+    "gitlab": gitlab.collect,
+    "table": summary.collect,
+    "csv": summary.to_csv,
 }
 """Formats in which several reports are one document and not one after the other."""
 
