@@ -12,10 +12,12 @@ from pathlib import Path
 
 from gradcheck.cli.failures import complain
 from gradcheck.errors import UsageError
-from gradcheck.render import COLLECTORS, RENDERERS, github, json_text, markdown, terminal
+from gradcheck.render import COLLECTORS, RENDERERS, json_text, markdown, summary, terminal
 from gradcheck.report import Finding, Report, file_name
 
 SUMMARY_LIMIT = 2**20
+LOCATED = frozenset({"github", "gitlab", "sarif"})
+"""Formats that a host reads: paths are relative to the root of the repository there."""
 
 
 @dataclass(slots=True)
@@ -44,8 +46,11 @@ class Delivery:
     def finish(self) -> None:
         """Print what had to wait for the last report. Raises UsageError when --output cannot be written."""
         if self.output_format in COLLECTORS and self._taken:
-            several = COLLECTORS[self.output_format](self._taken)
-            self._print(several if self.several else RENDERERS[self.output_format](self._taken[0]))
+            taken = [self._located(report) for report in self._taken]
+            several = COLLECTORS[self.output_format](taken)
+            self._print(several if self.several else RENDERERS[self.output_format](taken[0]))
+        elif self.output_format == "rich" and len(self._taken) > 1:
+            self._print(f"\n{summary.collect(self._taken)}")
         if self.output is not None and self._texts:
             write_output("".join(self._texts), self.output)
 
@@ -58,11 +63,14 @@ class Delivery:
     def _rendered(self, report: Report) -> str:
         if self.output_format == "rich" and self.output is None:
             return terminal.render(report, color=wants_color(), width=terminal_width())
-        if self.output_format == "github":
-            path = str(Path.cwd() / report.subject.path)
-            located = replace(report, subject=replace(report.subject, path=path))
-            return github.render(located, root=os.environ.get("GITHUB_WORKSPACE") or str(Path.cwd()))
-        return RENDERERS[self.output_format](report)
+        return RENDERERS[self.output_format](self._located(report))
+
+    def _located(self, report: Report) -> Report:
+        """With paths from the root of the repository, for formats that a host reads; a thing in memory has none."""
+        if self.output_format not in LOCATED or report.subject.path.startswith("<"):
+            return report
+        root = Path(os.environ.get("GITHUB_WORKSPACE") or os.environ.get("CI_PROJECT_DIR") or Path.cwd())
+        return located(report, root)
 
     def _filed(self, report: Report) -> Report:
         """The report with its replay command, after writing it to the folder of reports."""
@@ -93,6 +101,19 @@ class Delivery:
             complain(f"warning: the stand-alone script was not written: {error}")
             return finding
         return replace(finding, script=shlex.quote(str(path)))
+
+
+def located(report: Report, root: Path) -> Report:
+    """The report with the subject's path, and those of lines, relative to a folder that they are in."""
+
+    def relative(path: str) -> str:
+        whole = Path(os.path.normpath(Path.cwd() / path))
+        return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else str(whole)
+
+    findings = tuple(
+        replace(f, lines=tuple(replace(line, path=relative(line.path)) for line in f.lines)) for f in report.findings
+    )
+    return replace(report, subject=replace(report.subject, path=relative(report.subject.path)), findings=findings)
 
 
 def script_name(report: Report, finding: Finding) -> str:

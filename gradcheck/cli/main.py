@@ -9,6 +9,7 @@ from gradcheck.cli.conventions import conventions
 from gradcheck.cli.explain import explain
 from gradcheck.cli.failures import INTERRUPTED, USAGE, complain, guarded, wants_traceback
 from gradcheck.cli.replay import replay
+from gradcheck.cli.report import report
 from gradcheck.cli.selftest import selftest
 from gradcheck.cli.verify import verify
 from gradcheck.version import __version__
@@ -26,6 +27,7 @@ def group() -> None:
 
 group.add_command(verify)
 group.add_command(replay)
+group.add_command(report)
 group.add_command(conventions)
 group.add_command(selftest)
 group.add_command(explain)

@@ -10,15 +10,15 @@ Renderer = Callable[[Report], str]
 RENDERERS: Mapping[str, Renderer] = {
     "rich": terminal.render,
     "concise": concise.render,
-    "json": json_text.render,
-    "markdown": markdown.render,
-    "github": github.render,
-    "junit": junit.render,
-    "html": html.render,
-    "sarif": sarif.render,
-    "gitlab": gitlab.render,
     "table": summary.render,
     "csv": summary.render_csv,
+    "json": json_text.render,
+    "markdown": markdown.render,
+    "html": html.render,
+    "junit": junit.render,
+    "sarif": sarif.render,
+    "github": github.render,
+    "gitlab": gitlab.render,
 }
 
 COLLECTORS: Mapping[str, Callable[[Sequence[Report]], str]] = {

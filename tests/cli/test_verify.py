@@ -195,7 +195,12 @@ def test_several_paths_are_verified_each(run, api, folder):
     (folder / "other.py").write_text("")
     outcome = run("verify", "student.py", "other.py")
     assert [call[0] for call in api.calls] == ["student.py", "other.py"]
-    assert outcome.out.count("PASS") == 2
+    assert outcome.out.count("PASS  student.py") == 2
+
+
+def test_several_end_with_a_table(run):
+    """One line for each, and how many there are of each verdict."""
+    assert run("verify", "student.py", "student.py").out.endswith("2 subjects: 2 pass\n")
 
 
 def test_a_folder_is_all_its_public_files(run, api, folder):
