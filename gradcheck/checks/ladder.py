@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gradcheck.checks.comparison import Comparison, Discrepancy, compare, constant_ratio
+from gradcheck.checks.corner import corner
 from gradcheck.checks.differences import (
     against_own,
     own_differences,
@@ -32,7 +33,6 @@ from gradcheck.networks.sampling import kink_distance
 from gradcheck.numerics import Array, Arrays, Estimate
 from gradcheck.oracles.error_analysis import RoundingBounds, rounding_bounds
 from gradcheck.oracles.finite_difference import Derivative
-from gradcheck.oracles.trusted import guard_effect, trusted_estimate
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.protocol import Claim, Subject
 
@@ -122,12 +122,8 @@ def triangle(
     if not trusted:
         return own_triangle(subject, case, layout, value, claim, attempt)
     bounds = rounding_bounds(case)
-    guard = guard_effect(case, "x" in claim.gradient)
-    in_double = bounds if case.dtype == "float64" else None
-    expected = trusted_estimate(case, "x" in claim.gradient, bounds=in_double, guard=guard)
-    error = {n: bounds.gradient[n] + guard[n] if guard else bounds.gradient[n] for n in claim.gradient}
-    error = {n: e + claim.error.get(n, 0.0) for n, e in error.items()}
-    estimate = Estimate(claim.gradient, error, "claim")
+    known = corner(case, claim.gradient, bounds, (claim.error,), same=case.dtype == "float64")
+    estimate, expected, against = known.claim, known.trusted, known.comparison
     nonfinite = _nonfinite(estimate, expected)
     if nonfinite is not None:
         return nonfinite
@@ -138,23 +134,27 @@ def triangle(
         message = f"its cost is {float(value)} where the true one is {float(trusted_cost(case)):.6g}"
         return Examination(Fault.COST_CODE, "primal", message)
     room = kink_distance(case)
-    differences = differences and value is not None and room > NEAR_KINK
+    differences = differences and value is not None and room > NEAR_KINK and not bounds.kinks
     primal = _primal_agrees(case, value, bounds)
     if differences and not attempt and primal is not False:
-        against = compare(estimate, expected)
         screened = screen(subject, case, layout, expected, bounds.value, room) if against.agrees else None
         if screened is not None:
             return clean(against, screened)
     own = own_differences(subject, case, layout, estimate, bounds.value, attempt=attempt) if differences else {}
-    return judge(case, Oracles(estimate, expected, own), primal)
+    return judge(case, Oracles(estimate, expected, own), primal, against)
 
 
-def judge(case: Case, oracles: Oracles, primal_agrees: bool | None) -> Examination:
-    """The cell of the triangle, in words. primal_agrees is None where no cost is declared."""
+def judge(
+    case: Case, oracles: Oracles, primal_agrees: bool | None, against_trusted: Comparison | None = None
+) -> Examination:
+    """The cell of the triangle, in words. primal_agrees is None where no cost is declared.
+
+    against_trusted: claim and trusted gradient compared, where that takes more than their intervals.
+    """
     claim, trusted = oracles.claim, oracles.trusted
     claim_own = against_own(claim, oracles.own)
     assert trusted is not None, "without a trusted gradient there is no triangle"
-    against_trusted = compare(claim, trusted)
+    against_trusted = against_trusted or compare(claim, trusted)
     own_trusted = against_own(trusted, oracles.own)
     agreement = max((r for r in own_trusted.values() if r is not None), default=0.0)
     known = [r for r in claim_own.values() if r is not None]
@@ -176,19 +176,18 @@ def judge(case: Case, oracles: Oracles, primal_agrees: bool | None) -> Examinati
         ratio=ratio,
         wrong=tuple(against_trusted.wrong()),
     )
-    return _named(differs, case, (claim, trusted), own_agrees, primal_agrees, own_trusted)
+    return _named(differs, case, claim, own_agrees, primal_agrees, own_trusted)
 
 
 def _named(
     differs: Examination,
     case: Case,
-    estimates: tuple[Estimate, Estimate],
+    claim: Estimate,
     own_agrees: bool | None,
     primal_agrees: bool | None,
     own_trusted: Mapping[str, float | None],
 ) -> Examination:
     """Which of the culprits it is, once claim and trusted gradient differ."""
-    claim, trusted = estimates
     own_is_trusted = all(r <= 1.0 for r in own_trusted.values() if r is not None)
     if own_agrees and primal_agrees is False:
         message = "its gradient is that of its own cost, but its cost is not the declared one"
@@ -201,20 +200,18 @@ def _named(
         return replace(differs, fault=Fault.ALL_DIFFER, message=message)
     if own_agrees is None and primal_agrees is False:
         return replace(differs, fault=Fault.FORWARD, rung="primal", message="its cost is not the declared one")
-    if _only_single(case, claim, trusted):
+    if _only_single(case, claim.value):
         message = "it agrees with the trusted gradient to float32, not to float64: a cast on the way"
         return replace(differs, fault=Fault.PRECISION, message=message)
     witness = "finite differences of its own cost and jax.grad agree" if own_agrees is False else "jax.grad disagrees"
     return replace(differs, message=f"{witness}: the claim is wrong")
 
 
-def _only_single(case: Case, claim: Estimate, trusted: Estimate) -> bool:
+def _only_single(case: Case, claim: Arrays) -> bool:
     """Whether a float64 claim is right to float32; where those bounds say little, other cases will tell a mistake."""
     if case.dtype != "float64":
         return False
-    bounds = rounding_bounds(case, "float32").gradient
-    single = Estimate(claim.value, {n: bounds[n] for n in claim.value}, claim.method)
-    return compare(single, trusted).agrees
+    return corner(case, claim, rounding_bounds(case, "float32"), same=False).comparison.agrees
 
 
 def clean(against: Comparison, agreement: float) -> Examination:

@@ -19,6 +19,7 @@ import numpy as np
 from gradcheck.errors import UsageError
 from gradcheck.networks import Activation, Architecture, Case, Cost
 from gradcheck.numerics import Array, Arrays
+from gradcheck.oracles.clarke import Interval, Kinks
 from gradcheck.oracles.fingerprint import fingerprint
 from gradcheck.oracles.store import rules
 from gradcheck.oracles.transcription import transcribe, write
@@ -91,20 +92,29 @@ def cost_hvp(cost: Cost) -> Callable[[Array, Array, Array], Array]:
     return _single(hvp, ("n, m", "n, m", "n, m"), "cost_hvp", cost.function)
 
 
-def value_and_gradient(case: Case, *, by_input: bool = False) -> tuple[float, dict[str, Array]]:
-    """Cost and gradient of the trusted definition at a case, by jax's rules; `by_input` adds the gradient by x."""
+def value_and_gradient(
+    case: Case, *, by_input: bool = False, kinks: Kinks | None = None
+) -> tuple[float, dict[str, Array]]:
+    """Cost and gradient of the trusted definition at a case, by jax's rules; `by_input` adds the gradient by x.
+
+    kinks: where the slopes are not jax's, but the centres of these intervals.
+    """
     architecture = case.architecture
     activations = [layer.activation for layer in architecture.layers]
     m = case.samples
     data = [float(architecture.cost_scale(m)), float(architecture.regularisation.factor(m))]
     values = [case.parameters[name] for name in architecture.shapes()]
     template = _template(architecture.depth, architecture.bias, architecture.regularisation.biases)
+    slopes, by_output = [activation_vjp(f) for f in activations], cost_vjp(architecture.cost)
+    if kinks:
+        slopes = [_centred(vjp, kinks.layers.get(l)) for l, vjp in enumerate(slopes, start=1)]
+        by_output = _centred(by_output, kinks.cost)
     with np.errstate(all="ignore"):
         value, *gradients = template(
             [_numpy_activation(f) for f in activations],
-            [activation_vjp(f) for f in activations],
+            slopes,
             _numpy_cost(architecture.cost),
-            cost_vjp(architecture.cost),
+            by_output,
             np.asarray(data[0]),
             np.asarray(data[1]),
             case.inputs,
@@ -113,6 +123,13 @@ def value_and_gradient(case: Case, *, by_input: bool = False) -> tuple[float, di
         )
     names = [*architecture.shapes(), *(["x"] if by_input else [])]
     return float(value), {name: np.asarray(g) for name, g in zip(names, gradients, strict=False)}
+
+
+def _centred(vjp: Callable[..., Array], kinks: Interval | None) -> Callable[..., Array]:
+    """The pullback with the centre of the interval for its slope at kinks; its last argument is the cotangent."""
+    if kinks is None:
+        return vjp
+    return lambda *arguments: np.where(kinks.at, kinks.centre * arguments[-1], vjp(*arguments))
 
 
 def compiled_gradient(case: Case, *, by_input: bool = False) -> tuple[float, dict[str, Array]]:

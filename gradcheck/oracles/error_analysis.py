@@ -9,58 +9,71 @@ G       gradient of the scaled cost with respect to a_L;  H  its Hessian
     E_z  = |W| E_a + γ_{n+2} (|W||a| + |b|)                     z = W a + b
     E_a  = |f(z ± E_z) − f(z)| + c u (|a| + |z f′| + κ)          a = f(z)
     E_f′ = |f′(z ± E_z) − f′(z)| + c u (|f′| + |z f″| + |a| + κ)  also where f′ is computed from a, as in a(1 − a)
-    E_G  = |H| E_a + c u (|G| + s|y|) + jump
+    E_G  = |H| E_a + c u (|G| + s|y|)
     E_δ  = |f′| E + E_f′ |G| + c u |δ|                           and so on through BP2, BP3 and BP4
 
 To each of them comes η, the smallest normal number: what is smaller may be flushed to zero. Where a bound cannot be had (the
 trusted definition overflows) it is infinite, and nothing is concluded.
 
-Within rounding of a kink the second line holds the whole jump of f′: either slope is right there, and exactly at a kink any
-element of the Clarke interval; `jump` is the same for the cost. The bound is first order in u (Higham 2002, §3.3), with c for
-the few roundings of an elementary function; it holds for every order of summation and for the usual ways to write an
-activation's derivative.
+Within rounding of a kink (`oracles/clarke.py`) f′ and G are centre ± R instead, and J is what R makes of the gradients:
+
+    J_δ  = |f′| J + R |G|, |f′| and |G| at their largest         and so on, by interval arithmetic
+
+so that a gradient with any element of the Clarke interval is within J and its rounding of the one with the centres. The bound
+is first order in u (Higham 2002, §3.3), with c for the few roundings of an elementary function; it holds for every order of
+summation and for the usual ways to write an activation's derivative.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gradcheck.networks import Activation, Architecture, Case, forward, penalty
+from gradcheck.networks import Activation, Case, forward, penalty
 from gradcheck.networks.namespace import xp_numpy
 from gradcheck.numerics import Array, gamma, unit_roundoff
 from gradcheck.oracles.autodiff import activation_second, activation_vjp, cost_hvp, cost_vjp
+from gradcheck.oracles.clarke import EXPLAINED, Interval, Kinks, interval, reach_of, spread
 
 ELEMENTARY = 8.0
 """c: roundings granted to one elementary function (numpy's own stay under 4 ulp) and the scaling around it."""
 
+_JUMP = 100.0
+"""Noise of f′ across a point that so exceeds that on either side of it is a kink, and no noise."""
 OWN_ROUNDING = 1 + 1e-9
 """The bound is computed in float64 itself."""
-TINY = 1e-290
-"""Reach of the look to both sides of a kink where z is exact: normal numbers, so that nothing is flushed to zero."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RoundingBounds:
-    """Error bounds of a case for one precision: of the cost value, and of its gradient by name (x included)."""
+    """Error bounds of a case for one precision: of the cost value, and of its gradient by name (x included).
+
+    gradient: how far two right gradients may be apart, rounding and whichever slopes they take at `kinks`.
+    rounding: how far rounding takes one from the truth for its own slopes. jump: how far from the centres of `kinks` its slopes
+    may take it, by name; empty away from kinks.
+    """
 
     value: float
     gradient: dict[str, Array]
     output: Array
+    rounding: dict[str, Array]
+    jump: dict[str, Array] = field(default_factory=dict)
+    kinks: Kinks = field(default_factory=Kinks)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerErrors:
-    """What the backward sweep needs of one layer: values, their error bounds, slopes."""
+    """What the backward sweep needs of one layer: values, their error bounds, slopes (the largest of those at a kink)."""
 
     a: Array
     E_a: Array
     f1: Array
     E_f1: Array
+    kinks: Interval | None = None
 
     def floored(self, eta: float) -> "LayerErrors":
         """With room for underflow in a and f′."""
-        return LayerErrors(self.a, self.E_a + eta, self.f1, self.E_f1 + eta)
+        return replace(self, E_a=self.E_a + eta, E_f1=self.E_f1 + eta)
 
 
 def rounding_bounds(case: Case, dtype: str | None = None) -> RoundingBounds:
@@ -68,9 +81,14 @@ def rounding_bounds(case: Case, dtype: str | None = None) -> RoundingBounds:
     precision = dtype or case.dtype
     with np.errstate(all="ignore"):
         found = _analyse(case, unit_roundoff(precision), float(np.finfo(precision).tiny))
-    known = {n: np.where(np.isnan(g), np.inf, g * OWN_ROUNDING) for n, g in found.gradient.items()}
+    rounding, jump = _known(found.rounding), _known(found.jump)
     value = float("inf") if np.isnan(found.value) else found.value * OWN_ROUNDING
-    return RoundingBounds(value, known, found.output * OWN_ROUNDING)
+    apart = {n: e + 2 * jump[n] if n in jump else e for n, e in rounding.items()}
+    return replace(found, value=value, gradient=apart, output=found.output * OWN_ROUNDING, rounding=rounding, jump=jump)
+
+
+def _known(bounds: dict[str, Array]) -> dict[str, Array]:
+    return {n: np.where(np.isnan(e), np.inf, e * OWN_ROUNDING) for n, e in bounds.items()}
 
 
 def _analyse(case: Case, u: float, eta: float) -> RoundingBounds:
@@ -81,10 +99,11 @@ def _analyse(case: Case, u: float, eta: float) -> RoundingBounds:
         W, b = np.abs(case.weight(l)), np.abs(case.bias(l))
         E_z = W @ layers[-1].E_a + gamma(W.shape[1] + 2, u) * (W @ np.abs(a[l - 1]) + b)
         layers.append(activation_errors(dense.activation, z[l], a[l], E_z + eta, u).floored(eta))
-    G, E_G = _cost_gradient_errors(case, a[-1], layers[-1].E_a, u)
-    value = _value_error(case, a[-1], layers[-1].E_a, G, u)
-    gradient = _backward_errors(case, architecture, z, layers, (G, E_G + eta), (u, eta))
-    return RoundingBounds(value, gradient, layers[-1].E_a)
+    output = _cost_gradient_errors(case, a[-1], layers[-1].E_a, u)
+    value = _value_error(case, a[-1], layers[-1].E_a, output.size, u)
+    kinks = Kinks({l: e.kinks for l, e in enumerate(layers) if e.kinks is not None}, output.kinks)
+    rounding, jump = _backward_errors(case, (z, layers), replace(output, error=output.error + eta), (u, eta))
+    return RoundingBounds(value, {}, layers[-1].E_a, rounding, jump, kinks)
 
 
 def activation_errors(activation: Activation, z: Array, a: Array, E_z: Array, u: float) -> LayerErrors:
@@ -93,31 +112,29 @@ def activation_errors(activation: Activation, z: Array, a: Array, E_z: Array, u:
     if not activation.elementwise:
         E_a = _absolute_jacobian(activation, z, E_z + c * np.abs(z)) + c * z.shape[0] * np.abs(a)
         return LayerErrors(a, E_a, np.abs(a), E_a)
-    one = np.ones_like(z)
-    slope = activation_vjp(activation)
-    f1, f2 = np.abs(slope(z, one)), np.abs(activation_second(activation)(z))
-    kappa = _cancellation(activation, z, slope, one)
+    one, vjp = np.ones_like(z), activation_vjp(activation)
+    second, reach = activation_second(activation), reach_of(z, E_z)
+    sides = vjp(z + reach, one), vjp(z - reach, one), vjp(z, one)
+    f1, f2 = np.abs(sides[2]), np.abs(second(z))
+    kappa = _cancellation(activation, z, vjp, one)
     piecewise_linear = activation.cancellation == 0 and activation.range == "real"
-    reach = np.maximum(E_z, TINY)
-    moved_a, moved_f1 = _moved(activation, z, reach, a), _moved_slope(activation, z, reach)
-    E_a = np.maximum(f1 * E_z, moved_a) + c * (np.abs(a) + np.abs(z) * f1 + kappa)
-    rounding = 0.0 if piecewise_linear else c * (f1 + np.abs(z) * f2 + np.abs(a) + kappa)
-    E_f1 = np.maximum(f2 * E_z, moved_f1) + rounding
-    return LayerErrors(a, E_a, f1, E_f1)
+    rounding = np.zeros_like(z) if piecewise_linear else c * (f1 + np.abs(z) * f2 + np.abs(a) + kappa)
+    kinks, moved = None, spread(sides)
+    if np.any(moved > EXPLAINED * (2 * f2 * reach + rounding)):  # the curvature on either side may explain it yet
+        f2 = np.maximum(f2, np.maximum(np.abs(second(z + reach)), np.abs(second(z - reach))))
+        kinks = interval(lambda t: vjp(t, one), z, sides, 2 * f2 * reach + rounding)
+    E_f1 = np.maximum(f2 * E_z, moved) + rounding
+    if kinks is not None:
+        f1 = np.where(kinks.at, kinks.largest, f1)
+        E_f1 = np.where(kinks.at, f2 * reach + rounding, E_f1)
+    E_a = np.maximum(f1 * E_z, _moved(activation, z, reach, a)) + c * (np.abs(a) + np.abs(z) * f1 + kappa)
+    return LayerErrors(a, E_a, f1, E_f1, kinks)
 
 
 def _moved(activation: Activation, z: Array, reach: Array, a: Array) -> Array:
     """How far a = f(z) moves when z moves by its error to either side: exact where f is monotone, also across a kink."""
     up, down = (np.asarray(activation(z + d, xp_numpy)) for d in (reach, -reach))
     moved: Array = np.maximum(np.abs(up - a), np.abs(down - a))
-    return moved
-
-
-def _moved_slope(activation: Activation, z: Array, reach: Array) -> Array:
-    """How far f′(z) moves: the whole jump where a kink is within reach, so that either slope is right."""
-    slope, one = activation_vjp(activation), np.ones_like(z)
-    up, down, here = slope(z + reach, one), slope(z - reach, one), slope(z, one)
-    moved: Array = np.maximum(np.abs(up - down), np.maximum(np.abs(up - here), np.abs(down - here)))
     return moved
 
 
@@ -131,7 +148,9 @@ def _cancellation(
         return activation.cancellation
     eps = float(np.finfo(np.float64).eps)
     values = np.stack([slope(z * (1 + k * eps), one) for k in (-3, -2, -1, 1, 2, 3)])
-    return np.asarray(1.0 + (values.max(axis=0) - values.min(axis=0)) / eps)
+    noise, left, right = (np.ptp(v, axis=0) for v in (values, values[:3], values[3:]))
+    beside = 2 * np.maximum(left, right)
+    return np.asarray(1.0 + np.where(noise > _JUMP * beside, beside, noise) / eps)
 
 
 def _absolute_jacobian(activation: Activation, z: Array, E: Array) -> Array:
@@ -145,16 +164,41 @@ def _absolute_jacobian(activation: Activation, z: Array, E: Array) -> Array:
     return total
 
 
-def _cost_gradient_errors(case: Case, a: Array, E_a: Array, u: float) -> tuple[Array, Array]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Cotangent:
+    """A gradient with respect to some activations: its value for the centres, its rounding bound, and what kinks make of it.
+
+    jump: None above the first kink.
+    """
+
+    value: Array
+    error: Array
+    jump: Array | None = None
+    kinks: Interval | None = None
+
+    @property
+    def size(self) -> Array:
+        """|value| at most."""
+        return np.abs(self.value) if self.jump is None else np.abs(self.value) + self.jump
+
+
+def _cost_gradient_errors(case: Case, a: Array, E_a: Array, u: float) -> Cotangent:
     cost, y = case.architecture.cost, case.targets
     scale = abs(case.architecture.cost_scale(case.samples))
-    gradient = cost_vjp(cost)
-    G = gradient(a, y, np.asarray(scale))
-    E_G = scale * _absolute_hessian(case, a, E_a) + ELEMENTARY * u * (np.abs(G) + scale * np.abs(y))
-    if cost.kinks is not None:
-        side = np.where((y > 0) & (cost.targets == "one_hot"), -1.0, 1.0) * np.maximum(E_a, np.spacing(np.abs(a)))
-        E_G = E_G + np.abs(gradient(a + side, y, np.asarray(scale)) - gradient(a - side, y, np.asarray(scale)))
-    return G, E_G
+    vjp, one = cost_vjp(cost), np.ones(())
+    G = vjp(a, y, one)
+    moved, rounding = _absolute_hessian(case, a, E_a), ELEMENTARY * u * (np.abs(G) + np.abs(y))
+    kinks = None
+    if cost.kinks is not None or cost.source is not None:
+        side = np.where((y > 0) & (cost.targets == "one_hot"), -1.0, 1.0)
+        reach = side * reach_of(a, E_a)
+        sides = vjp(a + reach, y, one), vjp(a - reach, y, one), G
+        kinks = interval(lambda t: vjp(a + side * (t - a), y, one), a, sides, 2 * moved + rounding)
+    if kinks is None:
+        return Cotangent(scale * G, scale * (moved + rounding))
+    G, size = np.where(kinks.at, kinks.centre, G), np.where(kinks.at, kinks.largest, np.abs(G))
+    rounding = ELEMENTARY * u * (size + np.abs(y))
+    return Cotangent(scale * G, scale * (moved + rounding), scale * kinks.radius, kinks)
 
 
 def _absolute_hessian(case: Case, a: Array, E: Array) -> Array:
@@ -181,49 +225,54 @@ def _value_error(case: Case, a: Array, E_a: Array, G: Array, u: float) -> float:
 
 
 def _backward_errors(
-    case: Case,
-    architecture: Architecture,
-    z: list[Array],
-    layers: list[LayerErrors],
-    output: tuple[Array, Array],
-    precision: tuple[float, float],
-) -> dict[str, Array]:
-    """From (dC/da_L, its error) down: bounds of every gradient."""
-    dA, E_dA = output
-    u, eta = precision
+    case: Case, forward_: tuple[list[Array], list[LayerErrors]], dA: Cotangent, precision: tuple[float, float]
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """From dC/da_L down: rounding bounds of every gradient, and how far kinks take it from the one with the centres."""
+    architecture, (z, layers), (u, eta) = case.architecture, forward_, precision
     m, decay = case.samples, 2.0 * abs(architecture.regularisation.factor(case.samples))
     bounds: dict[str, Array] = {}
+    jump: dict[str, Array] = {}
     for l in range(architecture.depth, 0, -1):
-        dense, layer, before = architecture.layers[l - 1], layers[l], layers[l - 1]
-        delta, E_delta = _output_side(dense.activation, z[l], layer, dA, E_dA, u)
-        E_delta = E_delta + eta
-        W, delta_abs, a_abs = np.abs(case.weight(l)), np.abs(delta), np.abs(before.a)
-        outer = delta_abs @ a_abs.T
+        before = layers[l - 1]
+        delta = _output_side(architecture.layers[l - 1].activation, z[l], layers[l], dA, u)
+        E_delta, size = delta.error + eta, delta.size
+        W, a_abs = np.abs(case.weight(l)), np.abs(before.a)
         bounds[f"W{l}"] = (m + 2) * eta + (
-            E_delta @ (a_abs + before.E_a).T + delta_abs @ before.E_a.T + gamma(m + 4, u) * outer + 4 * u * decay * W
-        )  # fmt: skip
+            E_delta @ (a_abs + before.E_a).T
+            + size @ before.E_a.T
+            + gamma(m + 4, u) * (size @ a_abs.T)
+            + 4 * u * decay * W
+        )
+        if delta.jump is not None:
+            jump[f"W{l}"], jump[f"b{l}"] = delta.jump @ a_abs.T, delta.jump.sum(axis=1, keepdims=True)
         if architecture.bias:
             penalised = decay * np.abs(case.bias(l)) if architecture.regularisation.biases else 0.0
-            sums = E_delta.sum(axis=1, keepdims=True) + gamma(m + 4, u) * delta_abs.sum(axis=1, keepdims=True)
+            sums = E_delta.sum(axis=1, keepdims=True) + gamma(m + 4, u) * size.sum(axis=1, keepdims=True)
             bounds[f"b{l}"] = sums + 4 * u * penalised
-        dA = case.weight(l).T @ delta
-        E_dA = eta + W.T @ E_delta + gamma(W.shape[0] + 2, u) * (W.T @ delta_abs)
-    return {**{n: bounds[n] for n in architecture.shapes()}, "x": E_dA}
+        E_dA = eta + W.T @ E_delta + gamma(W.shape[0] + 2, u) * (W.T @ size)
+        dA = Cotangent(case.weight(l).T @ delta.value, E_dA, None if delta.jump is None else W.T @ delta.jump)
+    if dA.jump is not None:
+        jump["x"] = dA.jump
+    return {**{n: bounds[n] for n in architecture.shapes()}, "x": dA.error}, jump
 
 
-def _output_side(
-    activation: Activation, z: Array, layer: LayerErrors, dA: Array, E_dA: Array, u: float
-) -> tuple[Array, Array]:
-    """δ = f′ ⊙ dA (or Jᵀ dA) and its error bound."""
-    delta = activation_vjp(activation)(z, dA)
-    c = ELEMENTARY * u
+def _output_side(activation: Activation, z: Array, layer: LayerErrors, dA: Cotangent, u: float) -> Cotangent:
+    """δ = f′ ⊙ dA (or Jᵀ dA) with its bounds."""
+    delta = activation_vjp(activation)(z, dA.value)
+    c, size = ELEMENTARY * u, dA.size
     if activation.elementwise:
-        return delta, layer.f1 * E_dA + layer.E_f1 * np.abs(dA) + layer.E_f1 * E_dA + c * np.abs(delta)
-    weighted = (layer.E_a * np.abs(dA)).sum(axis=0, keepdims=True)
-    total = (np.abs(layer.a) * np.abs(dA)).sum(axis=0, keepdims=True)
-    from_jacobian = layer.E_a * np.abs(dA) + np.abs(layer.a) * weighted
-    rounding = c * z.shape[0] * (np.abs(layer.a * dA) + np.abs(layer.a) * total)
-    return delta, _absolute_jacobian_transposed(activation, z, E_dA) + from_jacobian + rounding
+        jump = None if dA.jump is None else layer.f1 * dA.jump
+        if layer.kinks is not None:
+            delta = np.where(layer.kinks.at, layer.kinks.centre * dA.value, delta)
+            jump = layer.kinks.radius * np.abs(dA.value) + (0.0 if jump is None else jump)
+        found = Cotangent(delta, layer.f1 * dA.error + layer.E_f1 * (size + dA.error), jump)
+        return replace(found, error=found.error + c * found.size)
+    weighted = (layer.E_a * size).sum(axis=0, keepdims=True)
+    total = (np.abs(layer.a) * size).sum(axis=0, keepdims=True)
+    from_jacobian = layer.E_a * size + np.abs(layer.a) * weighted
+    rounding = c * z.shape[0] * (np.abs(layer.a) * size + np.abs(layer.a) * total)
+    jump = None if dA.jump is None else _absolute_jacobian_transposed(activation, z, dA.jump)
+    return Cotangent(delta, _absolute_jacobian_transposed(activation, z, dA.error) + from_jacobian + rounding, jump)
 
 
 def _absolute_jacobian_transposed(activation: Activation, z: Array, E: Array) -> Array:

@@ -7,7 +7,7 @@ import pytest
 
 from gradcheck.checks import Fault, Wanted, examine, recognise
 from gradcheck.checks.kinks import kink_conventions
-from gradcheck.networks import activation_named, cost_named, forward
+from gradcheck.networks import activation_named, cost_named
 from gradcheck.subjects import Layout
 from tests.benchmarks.subjects import NAIVE_COSTS, STABLE, STABLE_COSTS, Columns, stable_softmax
 
@@ -57,11 +57,12 @@ def claiming(case, value, cost):
 
 
 @pytest.mark.parametrize(("cost", "value", "right"), [
-    ("mae", -1.0, True), ("mae", 0.0, True), ("mae", 0.3, True), ("mae", 1.0, True), ("mae", 7.0, False),
-    ("hinge", 0.0, True), ("hinge", 0.5, True), ("hinge", 1.0, True), ("hinge", 2.5, False), ("hinge", -2.5, False),
+    ("mae", -1.0, True), ("mae", 0.0, True), ("mae", 0.3, True), ("mae", 1.0, True),
+    ("mae", 1.01, False), ("mae", -1.01, False),
+    ("hinge", 0.0, True), ("hinge", 0.5, True), ("hinge", 1.0, True), ("hinge", 1.01, False), ("hinge", -0.01, False),
 ])  # fmt: skip
 def test_a_slope_outside_the_clarke_interval_fails(subject_of, make_case, cost, value, right):
-    """A constant network whose output stands exactly on the kink of the cost; each side grants the other one jump."""
+    """A constant network whose output stands exactly on the kink of the cost."""
     case = make_case(2, 3, output="identity", cost=cost, samples=2)
     b = np.array([[0.5], [1.5], [-3.0]])
     y = b + np.array([[0.0], [1.0], [1.0]]) if cost == "mae" else np.eye(3)[1].reshape(-1, 1)
@@ -70,12 +71,21 @@ def test_a_slope_outside_the_clarke_interval_fails(subject_of, make_case, cost, 
     assert found.fault is (None if right else Fault.BACKWARD)
 
 
-@pytest.mark.parametrize(("value", "right"), [(0.0, True), (0.5, True), (1.0, True), (2.5, False), (-2.5, False)])
-def test_a_slope_of_relu_outside_the_interval_fails(subject_of, make_case, value, right):
-    """The same for a hidden unit with z = 0."""
-    case = make_case(3, 4, 2, hidden="relu", output="identity", regime="at_kink", samples=1)
-    assert np.any(forward(case)[0][1] == 0)
-    slopes = {**STABLE, "relu": (STABLE["relu"][0], lambda z: np.where(z == 0, value, (z > 0).astype(float)))}
-    assert examine(subject_of(Columns(slopes, STABLE_COSTS, stable_softmax)), case, COLUMNS).fault is (
-        None if right else Fault.BACKWARD
-    )
+def sloped(name, slope_at_zero):
+    """A subject whose activation has this slope at 0."""
+    slopes = {**STABLE, name: (STABLE[name][0], lambda z, *p: np.where(z == 0, slope_at_zero, STABLE[name][1](z, *p)))}
+    return Columns(slopes, STABLE_COSTS, stable_softmax)
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+@pytest.mark.parametrize(("hidden", "low", "high"), [
+    ("relu", 0.0, 1.0), ("leaky_relu(0.2)", 0.2, 1.0), ("leaky_relu(3.0)", 1.0, 3.0), ("elu(0.5)", 0.5, 1.0),
+    ("elu(2.0)", 1.0, 2.0),
+])  # fmt: skip
+def test_any_slope_of_the_clarke_interval_passes_and_no_other(subject_of, make_case, hidden, low, high, samples):
+    """A hidden unit with z = 0: both ends, the middle, and a hundredth of the jump beyond each end."""
+    case = make_case(3, 4, 2, hidden=hidden, output="identity", regime="at_kink", samples=samples)
+    beyond = 0.01 * (high - low)
+    for value, right in ((low, 1), (high, 1), ((low + high) / 2, 1), (low - beyond, 0), (high + beyond, 0)):
+        subject = subject_of(sloped(hidden.partition("(")[0], value))
+        assert examine(subject, case, COLUMNS).fault is (None if right else Fault.BACKWARD), value

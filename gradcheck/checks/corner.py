@@ -1,0 +1,49 @@
+"""The claim against the trusted gradient at one case: what each is granted, and whether some slopes reconcile them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.checks.clarke import MOST, among_right_gradients
+from gradcheck.checks.comparison import Comparison, compare
+from gradcheck.networks import Case
+from gradcheck.numerics import Array, Arrays, Estimate
+from gradcheck.oracles.error_analysis import RoundingBounds
+from gradcheck.oracles.trusted import generators, guard_effect, trusted_estimate
+
+Errors = Sequence[Mapping[str, Array]]
+
+
+@dataclass(frozen=True, slots=True)
+class Corner:
+    """Both estimates, and their comparison. The claim alone is granted the jump at a kink, around the centre of the slopes."""
+
+    claim: Estimate
+    trusted: Estimate
+    comparison: Comparison
+
+
+def corner(case: Case, gradient: Arrays, bounds: RoundingBounds, more: Errors = (), *, same: bool = True) -> Corner:
+    """bounds: those of the precision in which the claim was computed; same: it is that of the trusted gradient, float64.
+
+    more: what else the claim is granted.
+    """
+    by_input = "x" in gradient
+    guard = guard_effect(case, by_input)
+    trusted = trusted_estimate(
+        case, by_input, bounds=bounds if same else None, guard=guard, kinks=bounds.kinks
+    )  # fmt: skip
+    rounding = (bounds.rounding, guard, *more)
+    claim = _granted(gradient, (*rounding, bounds.jump))
+    comparison = compare(claim, trusted)
+    if comparison.agrees and bounds.kinks.in_one_place() and bounds.kinks.count() <= MOST:
+        steps = generators(case, by_input, bounds.kinks, trusted)
+        comparison = among_right_gradients(comparison, _granted(gradient, rounding), trusted, steps)
+    return Corner(claim, trusted, comparison)
+
+
+def _granted(gradient: Arrays, errors: Errors) -> Estimate:
+    """The claim with the sum of these errors as its bound."""
+    total = {n: sum((e[n] for e in errors if n in e), start=np.zeros(g.shape)) for n, g in gradient.items()}
+    return Estimate(gradient, total, "claim")
