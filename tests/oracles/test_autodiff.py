@@ -63,9 +63,9 @@ def test_a_costs_gradient_and_hessian_are_those_of_compiled_jax(name):
 
 
 @settings(max_examples=8)
-@given(cases())
+@given(cases(None, ("ordinary", "tiny", "large", "saturated")))
 def test_the_template_of_a_depth_is_compiled_jax_grad(case):
-    """Value, every gradient and the gradient by the input, on random cases: the audit."""
+    """Value, every gradient and the gradient by the input, on random cases away from kinks and cancellation: the audit."""
     value, gradient = value_and_gradient(case, by_input=True)
     expected, audited = compiled_gradient(case, by_input=True)
     assert value == pytest.approx(expected, rel=1e-12, abs=1e-300)
