@@ -53,6 +53,8 @@ def verify(
     progress: Progress | None = None,
     audit: bool = False,
     jobs: int | Literal["auto"] = 1,
+    select: str | Sequence[str] | None = None,
+    ignore: str | Sequence[str] | None = None,
 ) -> "Report":
     """Verify a hand-written backprop: a path (``file.py`` or ``file.py:Object``), module, class, object or (loss, backprop).
 
@@ -60,7 +62,9 @@ def verify(
     ``file.py:name``. in_process: run a file in this process too (objects always do). time_limit: seconds a request;
     memory_limit: bytes; budget: seconds after which no new case is begun. audit:
     compare the oracle with compiled jax.grad although its cached rules have been audited before. jobs: processes, or "auto"
-    for one a core. The same seed gives the same report (default 0), whatever the number of processes.
+    for one a core. select, ignore: codes of findings or prefixes of them (GC4, GC402); the longest that fits decides. What
+    is ignored is counted in a note, is no evidence, and does not end the run: other mistakes are still looked for. The same
+    seed gives the same report (default 0), whatever the number of processes.
 
     Returns the report; what the subject does wrong, crashes included, is a finding in it. Raises UsageError for the
     caller's own mistakes.
@@ -68,6 +72,7 @@ def verify(
     # imported here: numpy, jax and hypothesis take half a second that `import gradcheck` must not cost
     from gradcheck.campaign import session
     from gradcheck.campaign.verification import Options
+    from gradcheck.report.selection import selection
 
     _require_positive("max_examples", max_examples)
     _require_positive("time_limit", time_limit)
@@ -91,7 +96,7 @@ def verify(
         },
         vocabulary,
     )
-    options = Options(max_examples, seed or 0, budget, progress, audit=audit)
+    options = Options(max_examples, seed or 0, budget, progress, audit=audit, selection=selection(select, ignore))
     return session.run(where, said, vocabulary, options, session.Limits(time_limit, memory_limit, in_process))
 
 

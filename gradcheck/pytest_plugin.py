@@ -26,6 +26,8 @@ OPTIONS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "max_examples": (int, "random cases at most, for each subject"),
     "budget": (float, "seconds at most, for each subject"),
     "report": (str, "folder in which the JSON reports are written"),
+    "select": (str, "codes of findings that count, or prefixes: GC4,GC501"),
+    "ignore": (str, "codes of findings that do not count; the longest prefix decides"),
 }
 """name -> (how to read it, help): each is an option --gradcheck-NAME and an ini value gradcheck_NAME."""
 
@@ -184,7 +186,7 @@ def _checked(outcome: Outcome, *, check: bool) -> "Report":
 def _verified(item: pytest.Item, subject: Any, options: Mapping[str, Any]) -> "Report":
     from gradcheck.api import verify
 
-    wanted = _options(item.config, options, ("seed", "max_examples", "budget"))
+    wanted = _options(item.config, options, ("seed", "max_examples", "budget", "select", "ignore"))
     if isinstance(subject, (str, PathLike)):
         path, name = _located(item, fspath(subject))
         chosen = {"object": name} if name else {}

@@ -152,7 +152,7 @@ def _deeper(
     others = [k for k in known if not _is_known(k, seen)]  # a mistake of both lists would be planted twice
     mistakes = tuple(_held(m, seen, others, (knowns, refused)) for m in seen)
     every = [*others, *mistakes]
-    unexplained = [k.case for k in knowns if not _explains(every, k)]
+    unexplained = [k.case for k in knowns if not explains(every, k)]
     evidence = diagnosis.evidence
     for before, after in zip(diagnosis.mistakes, mistakes, strict=True):
         evidence = tuple(e.replace(when(before), when(after)) for e in evidence)
@@ -181,13 +181,13 @@ def _held(
     others = [*known, *(m for m in all_of_them if m is not mistake)]
     knowns, refused = deep
     alone = [replace(mistake, explanations=(e,)) for e in mistake.explanations]
-    holding = [m for m in alone if all(_explains([*others, m], k) for k in knowns)]
+    holding = [m for m in alone if all(explains([*others, m], k) for k in knowns)]
     crashing = [m for m in holding if refused and all(_crashes(m, c) for c in refused)]
     kept = crashing or holding
     return replace(mistake, explanations=tuple(m.explanations[0] for m in kept)) if kept else mistake
 
 
-def _explains(mistakes: Sequence[Mistake], known: Known) -> bool:
+def explains(mistakes: Sequence[Mistake], known: Known) -> bool:
     """Whether the mistakes give the claim, each at every layer, or at its layer counted from below or from above."""
     if not known.informative:
         return True
@@ -243,6 +243,6 @@ def _next(
 
     def unexplained(case: Case) -> bool:
         claim = ask(case)
-        return claim is not None and not _explains(known, know(case, claim, fresh=True))
+        return claim is not None and not explains(known, know(case, claim, fresh=True))
 
     return inquiry.shrink(examination, telling, unexplained)

@@ -97,7 +97,7 @@ def verify_layer(subject: Subject, pair: str, options: Options, verify: Verify, 
     fixed = "".join(f", {n} = {v}" for n, v in reading.pinned.items())
     note = f"{pair}: {reading.layer}{fixed}" if agrees else f"{pair}: its forward pass is that of no trusted layer; judged by differences of its own output"  # noqa: E501  # fmt: skip
     findings = tuple(_explained(f, subject, reading) if agrees else f for f in outcome.findings)
-    return replace(outcome, findings=findings, notes=(note,))
+    return replace(outcome, findings=findings, notes=(note, *outcome.notes))
 
 
 def recognise(

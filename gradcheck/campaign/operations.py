@@ -8,6 +8,7 @@ import numpy as np
 
 from gradcheck.campaign.chains import in_chain
 from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
+from gradcheck.campaign.ignoring import Ignoring, told
 from gradcheck.campaign.layers import STRUCTURES, trusted_at, verify_layer
 from gradcheck.campaign.verification import FATAL, Options, Outcome
 from gradcheck.checks import Examination
@@ -62,7 +63,8 @@ def _verify_one(subject: Subject, name: str, options: Options, layer: str | None
     layout = Layout() if plain else _layout(subject, name, options.seed)
     outcome = verify_function(subject, layout, draw, trusted_of, share)
     where = f"{name}: {layout.describe()}" if name == "affine" else f"{name}: samples in {layout.samples}"
-    return replace(named(outcome, name), notes=() if plain else (where,), layouts={name: layout})
+    notes = outcome.notes if plain else (where, *outcome.notes)
+    return replace(named(outcome, name), notes=notes, layouts={name: layout})
 
 
 def named(outcome: Outcome, name: str) -> Outcome:
@@ -81,22 +83,20 @@ def verify_function(subject: Subject, layout: Layout, draw: Draw, reference: Ref
     power: dict[str, list[float]] = {}
     checked = components = 0
     previous: OperationCase | None = None
+    ignoring = Ignoring(options.selection, lambda _: None)
     unlawful = _laws(subject, layout, draw(np.random.default_rng([options.seed, 9]), _TELLING))
-    if unlawful is not None:
+    if unlawful is not None and not ignoring.whole(_finding(*unlawful).code):
         return Outcome((_finding(*unlawful),), Tally(1, 1), ())
     for k in range(options.max_examples):
         case = draw(generator, k)
+        other = (previous or case) if k < _EFFECTS else None
         try:
-            found = examine_operation(
-                subject,
-                case,
-                layout,
-                reference(case),
-                other=(previous or case) if k < _EFFECTS else None,
-                differences=k < STRUCTURES,
-            )
+            found = _examined(subject, case, layout, reference, (other, k), ignoring)
         except SubjectError as error:
-            return _failed(error, case, Tally(checked, components))
+            reason = "" if error.kind in FATAL else ignoring.whole(failure_of(error, case).code)
+            if not reason:
+                return _failed(error, case, Tally(checked, components))
+            found = Examination(None, "isolation", silent=reason)
         previous = case
         if found.fault is not None:
             return Outcome((_finding(found, case),), Tally(checked, components, silent.total(), dict(silent)), ())
@@ -108,8 +108,27 @@ def verify_function(subject: Subject, layout: Layout, draw: Draw, reference: Ref
             power.setdefault(n, []).append(p)
         if options.progress is not None:
             options.progress(k + 1, options.max_examples)
-    powers = tuple(_powers(power))
-    return Outcome((), Tally(checked, components, silent.total(), dict(silent)), powers)
+    notes = tuple(f"{case.operation}: {note}" for note in told(ignoring.counts, options.max_examples))
+    tally = Tally(checked, components, silent.total(), dict(silent))
+    return Outcome((), tally, tuple(_powers(power)), notes, ignored=ignoring.counts)
+
+
+def _examined(
+    subject: Subject,
+    case: OperationCase,
+    layout: Layout,
+    reference: Reference,
+    which: tuple[OperationCase | None, int],
+    ignoring: Ignoring,
+) -> Examination:
+    """One case, k-th of the campaign; an ignored fault makes it silent, and what stands above the effects is looked at."""
+    other, k = which
+    trusted, differences = reference(case), k < STRUCTURES
+    found = examine_operation(subject, case, layout, trusted, other=other, differences=differences)
+    reason = ignoring.whole(_finding(found, case).code) if found.fault is not None else ""
+    if reason and found.rung == "effects":
+        return _examined(subject, case, layout, reference, (None, k), ignoring)
+    return Examination(None, found.rung, silent=reason) if reason else found
 
 
 def _laws(subject: Subject, layout: Layout, case: OperationCase) -> tuple[Examination, OperationCase] | None:

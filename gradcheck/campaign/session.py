@@ -100,9 +100,8 @@ def run(target: Target, said: SubjectConfiguration, vocabulary: Vocabulary, opti
             else:
                 recognition = recognise(subject, wanted(target, said, vocabulary), options.seed)
                 outcome = verify_subject(subject, recognition, options)
-                if all(
-                    f.verdict not in ("fail", "error") for f in outcome.findings
-                ):  # a fault would pass for a convention
+                wrong = [f for f in outcome.findings if f.verdict in ("fail", "error")]
+                if not wrong and not outcome.ignored:  # a fault would pass for a convention
                     at_kinks = tuple(kink_conventions(subject, recognition, options.seed))
                     recognition = replace(recognition, conventions=(*recognition.conventions, *at_kinks))
                 layouts = {"": recognition.layout}
@@ -217,6 +216,7 @@ def environment(options: Options, seconds: float) -> dict[str, Any]:
         "platform": f"{sys.platform} {platform.machine()}",
         "seed": options.seed,
         "max_examples": options.max_examples,
+        **{k: list(v) for k, v in asdict(options.selection).items() if v},
         "seconds": round(seconds, 2),
     }
 

@@ -18,6 +18,7 @@ from hypothesis.errors import NoSuchExample
 from gradcheck.campaign import batch_of_one
 from gradcheck.campaign.diagnosing import Inquiry, explained
 from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
+from gradcheck.campaign.ignoring import Ignoring, told
 from gradcheck.campaign.region import region
 from gradcheck.checks import Examination, Fault, Recognition, examine
 from gradcheck.checks.localisation import Place
@@ -28,6 +29,7 @@ from gradcheck.networks import Case
 from gradcheck.numerics import Arrays
 from gradcheck.oracles.audit import audit_if_due
 from gradcheck.report import Code, Finding, Power, Tally
+from gradcheck.report.selection import Selection
 from gradcheck.strategies import cases, corner_cases, extreme_cases
 from gradcheck.subjects import Layout, Subject
 
@@ -47,7 +49,8 @@ _SHRINK_SECONDS = 20.0
 class Options:
     """max_examples: cases in all. seed: of everything random. budget: seconds after which no new case is begun, None: no
     limit. progress: called with (cases done, cases in all). first: stop at the first case that is not clean.
-    audit: compare the oracle with compiled jax.grad at one case although all its rules have been audited before."""
+    audit: compare the oracle with compiled jax.grad at one case although all its rules have been audited before.
+    selection: codes that are ignored; the campaign looks on."""
 
     max_examples: int = 200
     seed: int = 0
@@ -55,13 +58,14 @@ class Options:
     progress: Callable[[int, int], None] | None = None
     first: bool = False
     audit: bool = False
+    selection: Selection = field(default_factory=Selection)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a campaign found: findings, how much was checked, and how small an error it would have seen.
 
-    layouts: the subject's layout by operation, "" for a network.
+    layouts: the subject's layout by operation, "" for a network. ignored: cases by what was ignored in them.
     """
 
     findings: tuple[Finding, ...]
@@ -71,6 +75,7 @@ class Outcome:
     agreement: float = 0.0
     audited: int = 0
     layouts: Mapping[str, Layout] = field(default_factory=dict)
+    ignored: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -119,6 +124,7 @@ class _Campaign:
         self.previous: Case | None = None
         self.broken: tuple[Examination, Case] | None = None
         self.notes: list[str] = []
+        self.ignoring = Ignoring(options.selection, self._claims)
         self.started = time.monotonic()
 
     def run(self) -> Outcome:
@@ -129,15 +135,18 @@ class _Campaign:
         findings: list[Finding] = []
         if self.record.structural:
             findings += self._minimal_findings(*self.record.structural[0])
-        if self.broken is None and not self.record.raised and self.recognition.trusted:
+        overflow = not self.options.selection.ignores(Code.GC602)
+        if self.broken is None and not self.record.raised and self.recognition.trusted and overflow:
             self._numerics()
         if self.broken is None:
-            self.broken = next((w for w in self.record.weak if w[0].fault is Fault.PRECISION), None)
-        unstable = next((w for w in self.record.weak if w[0].fault is Fault.UNSTABLE), None)
+            imprecise = (w for w in self.record.weak if w[0].fault is Fault.PRECISION)
+            self.broken = next((w for w in imprecise if not self.ignoring.accounts_for(w[1])), None)
+        overflows = (w for w in self.record.weak if w[0].fault is Fault.UNSTABLE)
+        unstable = next((w for w in overflows if not self.ignoring.accounts_for(w[1])), None)
         if self.broken is None and unstable is not None:
             findings.append(finding_of(*unstable, confirmed=self._where(unstable[1])))
         if self.broken is not None:
-            findings += self._minimal_findings(*self.broken)
+            findings += self.ignoring.kept or self._minimal_findings(*self.broken)
         elif self.record.raised and not findings:
             findings.append(self._raised_finding())
         elif not self.record.cases and not findings:
@@ -210,7 +219,7 @@ class _Campaign:
                 if error.kind in FATAL:
                     raise
                 continue
-            if found.fault is Fault.UNSTABLE:
+            if found.fault is Fault.UNSTABLE and not self.ignoring.accounts_for(case):
                 self.record.weak.append((found, case))
                 return
 
@@ -242,6 +251,9 @@ class _Campaign:
             if error.kind == "unsupported":
                 self.record.silent["the subject says that it does not support this combination"] += 1
                 return
+            if reason := self.ignoring.whole(Code.GC902):
+                self.record.silent[reason] += 1
+                return
             self.record.raised.append((error, case))
             return
         self._book(examination, case)
@@ -251,6 +263,8 @@ class _Campaign:
     def _book(self, examination: Examination, case: Case) -> None:
         if self._disproved(examination):
             self._distrust()
+            return
+        if self._ignored(examination, case):
             return
         if examination.fault in WEAK:
             self.record.weak.append((examination, case))
@@ -273,6 +287,20 @@ class _Campaign:
             for name, power in examination.power.items():
                 self.record.power.setdefault(name, []).append(power)
 
+    def _ignored(self, examination: Examination, case: Case) -> bool:
+        """Whether all that is wrong at a case is of ignored codes; above the rung of effects it is then looked at too."""
+
+        def find(condition: Callable[[Case], bool]) -> list[Finding]:
+            return [self._for_one_sample(f) for f in self._minimal_findings(examination, case, condition)]
+
+        reason = self.ignoring.takes(examination, case, trusted=self.recognition.trusted, find=find)
+        above = self._try(case, differences=True) if reason and examination.rung == "effects" else None
+        if above is not None:
+            self._book(above, case)
+        elif reason:
+            self.record.silent[reason] += 1
+        return bool(reason)
+
     def _disproved(self, examination: Examination) -> bool:
         """A claim that its own differences confirm shows that the recognised cost was not the subject's."""
         r = self.recognition
@@ -294,9 +322,11 @@ class _Campaign:
 
     # -- shrinking ------------------------------------------------------------------------------------------------
 
-    def _minimal_findings(self, examination: Examination, case: Case) -> list[Finding]:
+    def _minimal_findings(
+        self, examination: Examination, case: Case, condition: Callable[[Case], bool] = lambda _: True
+    ) -> list[Finding]:
         """The finding of the smallest case; a wrong gradient is diagnosed, and may turn out to be several findings."""
-        small, smallest = self._in_full(*self._shrink(examination, case))
+        small, smallest = self._in_full(*self._shrink(examination, case, condition))
         if small.fault is not Fault.BACKWARD or not self.recognition.trusted:
             return [finding_of(small, smallest, (), self._crashes())]
         compared = self.subject.offer.declares_cost
@@ -423,7 +453,7 @@ class _Campaign:
     def _no_evidence(self) -> Finding:
         if self.record.silent:
             reasons = "; ".join(f"{reason} ({n} cases)" for reason, n in self.record.silent.items())
-            code = Code.GC953 if SOMETHING in self.record.silent else Code.GC952
+            code = Code.GC953 if SOMETHING in self.record.silent else Code.GC951 if self.ignoring.counts else Code.GC952
             return nothing_checked(f"no case was evidence: {reasons}", code)
         return nothing_checked("no case was run: raise --max-examples or --budget")
 
@@ -432,7 +462,9 @@ class _Campaign:
         tally = Tally(r.cases, r.components, sum(r.silent.values()), dict(r.silent))
         powers = {n: [p for p in values if np.isfinite(p)] for n, values in sorted(r.power.items())}
         power = tuple(Power(n, float(np.median(p)), r.confidence, len(p)) for n, p in powers.items() if p)
-        return Outcome(tuple(findings), tally, power, (*self.notes, *_evidence_notes(r)), r.agreement, r.audited)
+        ignored = self.ignoring.counts
+        notes = (*self.notes, *told(ignored, self.done), *_evidence_notes(r))
+        return Outcome(tuple(findings), tally, power, notes, r.agreement, r.audited, ignored=ignored)
 
 
 def _evidence_notes(r: _Record) -> Iterator[str]:

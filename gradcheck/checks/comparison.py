@@ -89,7 +89,10 @@ def constant_ratio(claim: Arrays, oracle: Estimate) -> float | None:
     e = np.concatenate([oracle.error[n].ravel() for n in claim if n in oracle.value])
     if g.size < 2 or not np.any(g) or not np.all(np.isfinite(c)) or not np.all(np.isfinite(e)):
         return None
-    r = float(np.vdot(g, c) / np.vdot(g, g))
+    square = float(np.vdot(g, g))
+    if square == 0.0:  # of numbers below 1e-162 it underflows
+        return None
+    r = float(np.vdot(g, c)) / square
     tolerance = 4 * (1 + abs(r)) * e + 64 * np.finfo(float).eps * np.abs(c)
     return r if np.all(np.abs(c - r * g) <= tolerance) and r != 0 else None
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from gradcheck.cli.options import CHOICES, anchored, parse_jobs, parse_size, split_list
 from gradcheck.errors import UsageError
+from gradcheck.report.selection import selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,9 @@ class Configuration:
     file: Path | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     subjects: Mapping[str, ConfiguredSubject] = field(default_factory=dict)
+
+
+Reader = Callable[[Any], Any]
 
 
 def find(start: Path) -> Configuration:
@@ -100,7 +104,7 @@ def _subject(file: Path, name: str, table: Mapping[str, Any]) -> ConfiguredSubje
 
 
 def _checked(
-    file: Path, table: Mapping[str, Any], keys: Mapping[str, "Reader"], where: str, extra: tuple[str, ...] = ()
+    file: Path, table: Mapping[str, Any], keys: Mapping[str, Reader], where: str, extra: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     """The values as their readers give them. Raises UsageError for the first key that is unknown or wrong."""
     values = {}
@@ -118,9 +122,6 @@ def _checked(
     return values
 
 
-Reader = Callable[[Any], Any]
-
-
 def _text(value: Any) -> str:
     if isinstance(value, str) and value:
         return value
@@ -133,6 +134,18 @@ def _names(value: Any) -> tuple[str, ...]:
         return split_list(value)
     msg = f"expected a list of names, got {value!r:.60}"
     raise ValueError(msg)
+
+
+def _codes(key: str) -> Reader:
+    def read(value: Any) -> tuple[str, ...]:
+        names = _names(value)
+        try:
+            selection(**{key: names})
+        except UsageError as error:
+            raise ValueError(str(error).removeprefix(f"{key}: ")) from error
+        return names
+
+    return read
 
 
 def _whole(value: Any) -> int:
@@ -178,6 +191,8 @@ SUBJECT_KEYS: Mapping[str, Reader] = {
     "cost_scale": _text,
     "l2": _text,
     "dtype": _one_of("dtype"),
+    "select": _codes("select"),
+    "ignore": _codes("ignore"),
 }
 
 SETTINGS: Mapping[str, Reader] = {
@@ -189,4 +204,6 @@ SETTINGS: Mapping[str, Reader] = {
     "memory_limit": parse_size,
     "output_format": _one_of("output_format"),
     "reports": _text,
+    "select": _codes("select"),
+    "ignore": _codes("ignore"),
 }

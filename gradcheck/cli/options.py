@@ -142,6 +142,8 @@ run_options = apply(
     click.option("--max-examples", type=click.IntRange(1), metavar="N", help="Random cases at most."),
     click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Stop after this time."),
     click.option("--jobs", type=Jobs(), metavar="N", help="Processes, or auto for all cores; the report is the same."),
+    click.option("--select", multiple=True, metavar="CODES", help="Findings that count: GC4,GC501; default: all."),
+    click.option("--ignore", multiple=True, metavar="CODES", help="Findings that do not; the longest prefix decides."),
     click.option("--audit", is_flag=True, help="Compare the oracle with compiled jax.grad even where that was done."),
     limit_options,
 )

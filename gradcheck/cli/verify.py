@@ -63,6 +63,8 @@ def _flags(options: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("activations", "costs"):
         if key in flags:
             flags[key] = tuple(anchored(name, Path.cwd()) for name in split_list(flags[key]))
+    for key in {"select", "ignore"} & flags.keys():
+        flags[key] = split_list(flags[key])
     return flags
 
 

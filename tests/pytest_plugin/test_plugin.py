@@ -184,12 +184,14 @@ def test_xfail_marks_a_known_bug(project):
 
 
 def test_the_command_line_goes_before_the_test_and_that_before_the_ini(project, pytester):
-    """seed from the flag, max_examples from the test, budget from the ini file."""
-    pytester.makeini("[pytest]\ngradcheck_seed = 1\ngradcheck_max_examples = 1\ngradcheck_budget = 2.5\n")
+    """seed from the flag, max_examples from the test, budget and ignored codes from the ini file."""
+    pytester.makeini(
+        "[pytest]\ngradcheck_seed = 1\ngradcheck_max_examples = 1\ngradcheck_budget = 2.5\ngradcheck_ignore = GC2\n"
+    )
     source = """
     def test_it(gradcheck):
         report = gradcheck("passing.py", seed=2, max_examples=2)
-        assert report.environment["options"] == {"seed": 3, "max_examples": 2, "budget": 2.5}
+        assert report.environment["options"] == {"seed": 3, "max_examples": 2, "budget": 2.5, "ignore": "GC2"}
     """
     project(source, "--gradcheck-seed=3").assert_outcomes(passed=1)
 
