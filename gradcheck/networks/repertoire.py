@@ -24,7 +24,7 @@ class Repertoire:
     hidden: activations of the hidden layers. heads: output activation, cost and scale together. l2_form: a key of
     `L2_FORMS`, with λ drawn when `l2`. one_activation: hidden layers use the head's activation too. depths, widths,
     output_widths, samples: smallest and largest L, n_l, n_L and m. refused: what the subject does not take, with its reason.
-    fixed: (n_0, …, n_L) where there is one architecture only.
+    fixed: (n_0, …, n_L) where there is one architecture only. labels: targets are classes, one-hot.
     """
 
     hidden: tuple[Activation, ...]
@@ -41,6 +41,7 @@ class Repertoire:
     dtype: DType = "float64"
     refused: tuple[tuple[str, str], ...] = field(default=())
     fixed: tuple[int, ...] | None = None
+    labels: bool = False
 
     def __post_init__(self) -> None:
         if not self.heads:

@@ -59,6 +59,14 @@ def sample_case(
     return _near_kink(case, generator) if regime == "near_kink" else case
 
 
+def with_labels(case: Case, generator: np.random.Generator) -> Case:
+    """The case with one class a sample as its target, one-hot (0 or 1 where there is one output)."""
+    units, samples = case.targets.shape
+    if units == 1:
+        return replace(case, targets=generator.integers(0, 2, (1, samples)).astype(float))
+    return replace(case, targets=np.eye(units)[generator.integers(0, units, samples)].T.copy())
+
+
 def kink_distance(case: Case) -> float:
     """The smallest distance of any unit, or of the cost, from a point with two slopes; inf for a smooth network."""
     z, a = forward(case)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gradcheck.networks import Architecture, Case, Dense, Regularisation, forward
 from gradcheck.networks.repertoire import Head, Repertoire, default_repertoire
-from gradcheck.networks.sampling import REGIMES, Regime, sample_case
+from gradcheck.networks.sampling import REGIMES, Regime, sample_case, with_labels
 from gradcheck.numerics import Arrays, random_direction
 
 USUAL: tuple[Regime, ...] = (
@@ -72,7 +72,8 @@ def cases(
     digits = draw(st.sampled_from(_DIGITS))
     hard = draw(st.booleans())
     seed = draw(st.integers(0, 2**32 - 1))
-    return sample_case(architecture, samples, np.random.default_rng(seed), regime, digits, hard)
+    case = sample_case(architecture, samples, np.random.default_rng(seed), regime, digits, hard)
+    return with_labels(case, np.random.default_rng(seed)) if r.labels else case
 
 
 @st.composite
@@ -120,7 +121,8 @@ def corner_cases(repertoire: Repertoire, seed: int) -> Iterator[Case]:
         inner = [head.activation if repertoire.one_activation else next(hidden) for _ in widths[1:-1]]
         strength = (0.0, 0.5)[(k + 1) % 2] if repertoire.l2 else 0.0
         architecture = build(repertoire, widths, [*inner, head.activation], head, strength)
-        yield sample_case(architecture, samples, generator, hard_targets=k % 3 == 0)
+        case = sample_case(architecture, samples, generator, hard_targets=k % 3 == 0)
+        yield with_labels(case, generator) if repertoire.labels else case
 
 
 def extreme_cases(repertoire: Repertoire, seed: int) -> Iterator[Case]:
@@ -135,6 +137,7 @@ def extreme_cases(repertoire: Repertoire, seed: int) -> Iterator[Case]:
                 widths = list(repertoire.fixed) if repertoire.fixed else widths
                 architecture = build(repertoire, widths, [*inner, head.activation], head, 0.0)
                 case = sample_case(architecture, 2, generator, hard_targets=True)
+                case = with_labels(case, generator) if repertoire.labels else case
                 yield _scaled(case, top)
 
 

@@ -42,6 +42,7 @@ class Offer:
     chain: operations that are the layers of one network, the last layer first, and at the end the network as a whole.
     candidates: for an operation that may be any of several layers, the layers that its signature fits, the likeliest first,
         each with what the forward pass takes: {"conv": {"conv2d": ["b", "pad", "stride", "w", "x"]}}.
+    labels: whether it takes the class of each sample as its target, so that targets must be one-hot.
     scripts: how a stand-alone script calls the subject, by operation ("" for a network): Python text that defines
         gradient(subject, …) and cost(subject, …), or output(subject, W, b, x) without a cost, of the arrays in its
         layout: W, b, x, y (theta, x, y in one vector; the operation's arguments and dout). It may use ACTIVATIONS, COST,
@@ -75,6 +76,7 @@ class Offer:
     chain: tuple[str, ...] = ()
     candidates: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     scripts: Mapping[str, str] = field(default_factory=dict)
+    labels: bool = False
 
 
 @dataclass(frozen=True, slots=True)
