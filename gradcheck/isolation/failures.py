@@ -19,7 +19,7 @@ KINDS: Final = frozenset(
     {"load", "exception", "timeout", "memory", "crash", "exit", "contract", "protocol", "unsupported", "unrecognised"}
 )
 
-_MAX_MESSAGE: Final = 600
+_MAX_MESSAGE: Final = 3000
 _MAX_DETAILS: Final = 8 << 10
 _MAX_FRAMES: Final = 12
 _OURS: Final = str(Path(__file__).parent.parent) + "/"

@@ -22,7 +22,8 @@ def fortran(a: Array) -> Array:
 
 def strided(a: Array) -> Array:
     """Every other element of an array twice as long in each axis; what lies in between is not a number."""
-    wide = np.full([2 * n for n in a.shape], np.nan, dtype=a.dtype)
+    between = np.nan if a.dtype.kind in "fc" else 0
+    wide = np.full([2 * n for n in a.shape], between, dtype=a.dtype)
     view: Array = wide[tuple(slice(None, None, 2) for _ in a.shape)]
     view[...] = a
     return view

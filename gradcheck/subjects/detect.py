@@ -15,6 +15,8 @@ from gradcheck.subjects import (
     functional,
     layer_error,
     layer_object,
+    model_functions,
+    model_object,
     nielsen,
     parameter_dict,
     row_major,
@@ -62,11 +64,14 @@ CONVENTIONS: Mapping[str, Convention] = {
     "flat_theta": flat_theta,
     "forward_backward": forward_backward,
     "layer_object": layer_object,
+    "model_functions": model_functions,
+    "model_object": model_object,
     "training": training,
 }
 BY_NAME_ONLY = frozenset({"row_major"})
-LAST_RESORT = frozenset({"training"})
-"""Recognised only where no other whole network is: a class that exposes its gradient also trains."""
+TIERS = (frozenset({"model_functions", "model_object"}), frozenset({"training"}))
+"""Each is looked for only where no whole network of an earlier kind is: the general after the special, and what only trains
+last, because a class that exposes its gradient also trains."""
 NOTHING_SAID = SubjectConfiguration()
 _MOST = 12
 
@@ -78,17 +83,25 @@ def detect(members: Mapping[str, Any], name: str, configuration: SubjectConfigur
     """
     if configuration.convention is not None:
         return _configured(members, name, configuration.convention)
-    matches = [c.match(members, name) for n, c in CONVENTIONS.items() if n not in BY_NAME_ONLY]
-    fits = {m.convention: m.adapter for m in matches if m.adapter is not None}
-    if any(a.offer.kind == "network" for n, a in fits.items() if n not in LAST_RESORT):
-        fits = {n: a for n, a in fits.items() if n not in LAST_RESORT}
-    networks = {n: adapter for n, adapter in fits.items() if adapter.offer.kind == "network"}
+    matches: list[Match] = []
+    for tier in _tiers():
+        matches += [CONVENTIONS[n].match(members, name) for n in tier]
+        fits = {m.convention: m.adapter for m in matches if m.adapter is not None}
+        networks = {n: adapter for n, adapter in fits.items() if adapter.offer.kind == "network"}
+        if networks:
+            break
     several = next((m for m in matches if m.candidates), None)
     if several and not networks:
         raise SubjectError("load", _candidates(name, several))
     if len(networks or fits) == 1:
         return next(iter((networks or fits).values()))
     raise SubjectError("load", _ambiguous(name, list(fits)) if fits else _nothing(name, members, matches))
+
+
+def _tiers() -> list[list[str]]:
+    later = frozenset[str]().union(*TIERS)
+    first = [n for n in CONVENTIONS if n not in BY_NAME_ONLY | later]
+    return [first, *([n for n in CONVENTIONS if n in tier] for tier in TIERS)]
 
 
 def _configured(members: Mapping[str, Any], name: str, convention: str) -> Adapter:

@@ -66,7 +66,7 @@ class _Observer:
     """The experiments, each on fresh arguments."""
 
     def __init__(self, adapter: Adapter, layout: Layout) -> None:
-        self._adapter, self._layout = adapter, layout
+        self._adapter, self._layout, self._offer = adapter, layout, adapter.offer
 
     def mutation(self, point: Point) -> list[Effect]:
         """Arguments whose bytes, shape or length differ after the forward pass or after the gradient."""
@@ -83,7 +83,7 @@ class _Observer:
         A cotangent handed on (``return dout``) is none: it belongs to the backward pass, which is done with it, and jax,
         autograd and torch hand it on too.
         """
-        single = point if self._adapter.offer.batch else first_sample(point)
+        single = point if self._offer.batch else first_sample(point)
         call = self._call(single)
         handed = {n: a for n, a in leaves(call.arrays) if not n.startswith(_COTANGENTS)}
         results = dict(leaves(self._gradient(call, single)))
@@ -125,7 +125,7 @@ class _Observer:
 
     def overwriting(self, point: Point, other: Point) -> list[Effect]:
         """The result of an earlier call must outlive a later one."""
-        batch = self._adapter.offer.batch
+        batch = self._offer.batch
         point, other = (p if batch else first_sample(p) for p in (point, other))
         results = dict(leaves(self._gradient(self._call(point), point)))
         before = freeze(results)
@@ -136,7 +136,7 @@ class _Observer:
 
     def frozen(self, point: Point, other: Point) -> list[Effect]:
         """The very same gradient at two points, while the cost has different slopes there."""
-        if not isinstance(point, Case) or not self._adapter.offer.declares_cost or not isinstance(other, Case):
+        if not isinstance(point, Case) or not self._offer.declares_cost or not isinstance(other, Case):
             return []
         first, second = self._gradients(point), self._gradients(other)
         if set(first) != set(second) or not all(freeze(first)[n] == freeze(second)[n] for n in first):
@@ -301,7 +301,7 @@ class _Observer:
         return {**value, **{f"gradient of {n}": g for n, g in self._gradients(point).items()}}
 
     def _has_value(self) -> bool:
-        return self._adapter.offer.kind == "operation" or self._adapter.offer.declares_cost
+        return self._offer.kind == "operation" or self._offer.declares_cost
 
 
 def first_sample(point: Point) -> Point:

@@ -7,7 +7,7 @@ wrong shape later is the subject's and not another order. It must not judge valu
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -102,7 +102,7 @@ def _selections(result: Any) -> Iterator[Select]:
         yield rest[-end:]
 
 
-def _order(leaves: Sequence[Leaf], shapes: Shapes, right_shapes: bool) -> str | None | bool:
+def _order(leaves: Sequence[Leaf], shapes: Shapes, right_shapes: bool) -> str | Literal[False] | None:
     """None for names, a customary order, or False where the leaves are not the gradients."""
     depth = sum(n.startswith("W") for n in shapes)
     paths = by_name([p for p, _ in leaves], depth)

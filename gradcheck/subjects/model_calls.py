@@ -25,7 +25,8 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "X": ("X", "x", "inputs", "input", "A0", "a0", "data", "X_train", "X_batch", "xs", "features", "x_batch", "batch_x",
           "input_data", "images", "x_train", "training_inputs", "samples_x", "x_in", "inp"),
     "Y": ("Y", "y", "targets", "target", "labels", "y_true", "T", "t", "Y_train", "Y_batch", "label", "y_batch", "batch_y",
-          "ys", "expected", "desired", "y_train", "one_hot_Y", "one_hot_y", "Y_true", "training_outputs", "truth", "output_data"),
+          "ys", "expected", "desired", "y_train", "one_hot_Y", "one_hot_y", "Y_true", "training_outputs", "truth",
+          "output_data"),
     "parameters": ("parameters", "params", "P", "p", "param", "parameter", "model", "weights_and_biases", "theta", "net",
                    "network", "layers", "pars", "state", "variables", "wb"),
     "weights": ("weights", "W", "Ws", "weight", "weight_matrices", "w", "ws"),
@@ -71,10 +72,10 @@ def handed_samples(case: Case, layout: Layout, samples: Samples, targets: Target
         y = labels_of(case.targets) if targets == "labels" else samples_to_subject(case.targets, layout, case.dtype)
         return {"X": x, "Y": y}
     vector = samples == "vector"
-    x = columns(case.inputs, case.dtype, vector=vector)
+    each = columns(case.inputs, case.dtype, vector=vector)
     if targets == "labels":
-        return {"X": x, "Y": [int(k) for k in labels_of(case.targets)]}
-    return {"X": x, "Y": columns(case.targets, case.dtype, vector=vector)}
+        return {"X": each, "Y": [int(k) for k in labels_of(case.targets)]}
+    return {"X": each, "Y": columns(case.targets, case.dtype, vector=vector)}
 
 
 def labels_of(targets: Array) -> Array:
@@ -82,7 +83,7 @@ def labels_of(targets: Array) -> Array:
     hard = np.all((targets == 0) | (targets == 1)) and (len(targets) == 1 or np.all(targets.sum(axis=0) == 1))
     if not hard:
         raise SubjectError("unsupported", "it takes class labels: no targets in between")
-    return targets[0].astype(np.int64) if len(targets) == 1 else np.argmax(targets, axis=0)
+    return np.asarray(targets[0].astype(np.int64) if len(targets) == 1 else np.argmax(targets, axis=0))
 
 
 def loss_in(result: Any, names: Sequence[str | None] = ()) -> Any:
@@ -113,7 +114,9 @@ def output_in(result: Any, names: Sequence[str | None], units: int, samples: int
         return named if named is not None else last_of_shape(result, units, samples)
     if not isinstance(result, (tuple, list)):
         return result
-    by_name = {n: item for n, item in zip(names, result, strict=False) if n is not None} if len(names) == len(result) else {}
+    by_name = (
+        {n: item for n, item in zip(names, result, strict=False) if n is not None} if len(names) == len(result) else {}
+    )
     found = next((by_name[n] for n in usual if isinstance(by_name.get(n), np.ndarray)), None)
     arrays = [item for item in result if fits(item, units, samples)]
     if found is None and len(result) == 2 and len(arrays) == 1:
@@ -129,7 +132,12 @@ def last_of_shape(result: Any, units: int, samples: int) -> Any:
 
 def fits(value: Any, units: int, samples: int) -> bool:
     """Whether an array can be the outputs of so many units for so many samples."""
-    shapes = {(units, samples), (samples, units), *([(units,)] if samples == 1 else []), *([(samples,)] if units == 1 else [])}
+    shapes = {
+        (units, samples),
+        (samples, units),
+        *([(units,)] if samples == 1 else []),
+        *([(samples,)] if units == 1 else []),
+    }
     return isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.shape in shapes
 
 

@@ -10,6 +10,7 @@ module. Which structure, which layout, and whether y holds labels or one-hot vec
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -44,15 +45,34 @@ from gradcheck.subjects.trial import small_case
 NAME = "model_functions"
 TEMPLATE = '''\
 def loss_and_gradients(params, X, y):
-    """-> (loss, grads). params: {"W1": (from, to), "b1": (to,), ...} (or a list of pairs, of dicts, ...); grads in the same
-    structure, keys such as "dW1" or "W1". X (m, n_0), y (m, n_L), or class labels (m,)."""
+    """-> (loss, grads). params: {"W1": (from, to), "b1": (to,), ...}, or a list of pairs, of dicts ...; grads in the same
+    structure, with keys such as "dW1" or "W1". X (m, n_0), y (m, n_L) or class labels (m,)."""
+    error = (X @ params["W1"] + params["b1"] - y) / len(X)
+    loss = 0.5 * len(X) * (error * error).sum()
+    return loss, {"dW1": X.T @ error, "db1": error.sum(axis=0)}
 '''
 CALL = "loss, grads = loss_and_gradients(params, X, y)"
 DEPTHS = (2, 1, 3)
-_NOT = ("numeric", "check", "train", "update", "predict", "accuracy", "fit", "plot", "sample", "eval", "test", "init", "step")
+_ANOTHER_STRUCTURE = ("KeyError", "TypeError", "AttributeError")
+"""What the wrong structure raises, whatever the layout."""
+_NOT = (
+    "numeric",
+    "check",
+    "train",
+    "update",
+    "predict",
+    "accuracy",
+    "fit",
+    "plot",
+    "sample",
+    "eval",
+    "test",
+    "init",
+    "step",
+)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Part:
     """One function: its name, how it is called, and the names of what it returns."""
 
@@ -80,7 +100,7 @@ class Plan:
         return frozenset[str]().union(*(p.binding.takes for p in self.parts))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class ModelFunctions:
     """Adapter around the functions of a plan; `globals_of`: names of module globals by parameter."""
 
@@ -94,9 +114,16 @@ class ModelFunctions:
     outputs: tuple[int, int | None] = (1, None)
     globals_of: Mapping[str, str] = field(default_factory=dict)
     reader: Reader = field(default_factory=Reader)
+    _offer: Offer | None = None
 
     @property
     def offer(self) -> Offer:
+        """What was found out, put together once."""
+        if self._offer is None:
+            self._offer = self._offered()
+        return self._offer
+
+    def _offered(self) -> Offer:
         """Fixed activations and cost."""
         functions = [p.binding.function for p in self.plan.parts]
         return Offer(
@@ -139,7 +166,7 @@ class ModelFunctions:
         if "weights" in takes:
             call.arrays["weights"] = weights if self.structure.text != "W, b" else weights[0]
         if "biases" in takes:
-            call.arrays["biases"] = biases if self.structure.text != "W, b" else (biases or [None])[0]
+            call.arrays["biases"] = biases if self.structure.text != "W, b" or not biases else biases[0]
         call.arrays.update({n: a for n, a in call.rest["named"].items() if n in takes or n in self.globals_of})
         return call
 
@@ -147,16 +174,15 @@ class ModelFunctions:
         """The loss, added up over the samples where it takes one a call."""
         part = self.plan.cost
         assert part is not None, "only asked for where the cost is declared"
-        values = [
-            loss_in(self._run(part, v), part.returned if part is not self.plan.cost else part.returned)
-            for v in self._each(call)
-        ]
+        values = [loss_in(self._run(part, v), part.returned) for v in self._each(call)]
         return np.asarray(sum(scalar(v) for v in values))
 
     def output(self, call: Call) -> Array:
         """The output activations of the forward pass."""
         outputs = [v["AL"] for v in self._each(call)]
-        return np.asarray(outputs[0]) if self.samples == "batch" else np.hstack([np.reshape(a, (-1, 1)) for a in outputs])
+        return (
+            np.asarray(outputs[0]) if self.samples == "batch" else np.hstack([np.reshape(a, (-1, 1)) for a in outputs])
+        )
 
     def cost_derivative(self, call: Call, a: Array, y: Array) -> Array:
         """Not part of this convention."""
@@ -287,9 +313,9 @@ def _staged(p: Part) -> bool:
 
 def _forwards(parts: Sequence[Part], gradient: Part) -> Iterator[Part]:
     for p in parts:
-        if not p.binding.missing and "X" in p.binding.takes and "Y" not in p.binding.takes and not _staged(p):
-            if _holds(p) == _holds(gradient) or not _holds(gradient):
-                yield p
+        runs = not p.binding.missing and "X" in p.binding.takes and "Y" not in p.binding.takes and not _staged(p)
+        if runs and (_holds(p) == _holds(gradient) or not _holds(gradient)):
+            yield p
 
 
 def _staged_plans(
@@ -297,7 +323,12 @@ def _staged_plans(
 ) -> Iterator[tuple[Plan, Mapping[str, str]]]:
     """A forward pass, then a backward pass of what it left, and a cost of its output where there is one."""
     for forward in parts:
-        if forward.binding.missing or "X" not in forward.binding.takes or "Y" in forward.binding.takes or _staged(forward):
+        if (
+            forward.binding.missing
+            or "X" not in forward.binding.takes
+            or "Y" in forward.binding.takes
+            or _staged(forward)
+        ):
             continue
         held = {} if _holds(forward) else global_parameters(forward.binding.function, members)
         if not (_holds(forward) or held):
@@ -339,19 +370,20 @@ def tried(
     numbered = [int(t[1:]) for t in {*plan.takes, *held} if t[0] in "Wb" and t[1:].isdigit()]
     depths = (max(numbered),) if numbered else DEPTHS
     second: ModelFunctions | None = None
-    for structure in _structures(plan, members):
-        for samples, targets, outputs in _variants():
-            shallow = structure.text == "W, b"
-            adapter = ModelFunctions(plan, name, structure, samples=samples, targets=targets, globals_of=held)
-            adapter.outputs = (1, 1) if outputs == 1 else (1, None)
-            adapter.reader.returned = plan.gradient.returned
-            for depth in (1,) if shallow else depths:
-                good, runs = _layouts(adapter, depth, outputs, reasons)
-                limits = (depth, depth) if numbered or shallow else (1, None)
-                if good:
-                    return replace(adapter, layouts=tuple(good), depths=limits, reader=Reader(plan.gradient.returned))
-                if runs and second is None:
-                    second = replace(adapter, layouts=tuple(runs), depths=limits, reader=Reader(plan.gradient.returned))
+    candidates = list(_structures(plan, members))
+    for (samples, targets, outputs), depth, structure in product(_variants(), depths, candidates):
+        shallow = structure.text == "W, b"
+        if shallow and depth != 1 and 1 in depths:
+            continue
+        adapter = ModelFunctions(plan, name, structure, samples=samples, targets=targets, globals_of=held)
+        adapter.outputs = (1, 1) if outputs == 1 else (1, None)
+        adapter.depths = (depth, depth) if numbered or shallow else (1, None)
+        adapter.reader.returned = plan.gradient.returned
+        good, runs = _layouts(adapter, depth, outputs, reasons)
+        if good:
+            return replace(adapter, layouts=tuple(good), reader=Reader(plan.gradient.returned))
+        if runs and second is None:
+            second = replace(adapter, layouts=tuple(runs), reader=Reader(plan.gradient.returned))
     return second
 
 
@@ -398,6 +430,8 @@ def _layouts(
         except (SubjectError, Malformed) as error:
             message = error.problem.message if isinstance(error, Malformed) else error.message
             reasons.setdefault(message.partition(" in ")[0], message)
+            if message.startswith(_ANOTHER_STRUCTURE) or "unpack" in message:
+                break
     return good, runs
 
 
@@ -410,7 +444,9 @@ def _require_parameters(adapter: ModelFunctions, case: Case, layout: Layout) -> 
         raise Malformed("missing", "parameters", f"it takes {', '.join(sorted(named))}")
     lists = adapter.plan.takes & {"weights", "biases"}
     if "weights" in lists and ("biases" in lists) != has_biases:
-        raise Malformed("missing", "biases", "it takes weights and biases" if "biases" in lists else "it takes weights only")
+        raise Malformed(
+            "missing", "biases", "it takes weights and biases" if "biases" in lists else "it takes weights only"
+        )
 
 
 def _require_loss(adapter: ModelFunctions, case: Case, layout: Layout) -> None:

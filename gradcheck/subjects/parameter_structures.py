@@ -27,6 +27,8 @@ class Structure:
 def structures(strings: set[str], members: Mapping[str, Any]) -> Iterator[Structure]:
     """Candidates, those whose keys occur in the source first. strings: constants in it; members: of the file."""
     w_keys, b_keys = _stems(strings, "W"), _stems(strings, "b")
+    if not strings:  # no source to read them from
+        w_keys, b_keys = ["W"], ["b"]
     for w in w_keys:
         for b in b_keys or ("b",):
             for first in _firsts(strings, w):

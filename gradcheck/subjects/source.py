@@ -7,6 +7,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 ACTIVATION_WORDS = {
@@ -31,6 +32,14 @@ COST_WORDS = {
 
 def tree_of(thing: Any) -> ast.AST | None:
     """The syntax tree of a function or class; None where its source is out of reach."""
+    try:
+        return _parsed(thing)
+    except TypeError:  # a callable that has no hash
+        return _parsed.__wrapped__(thing)
+
+
+@lru_cache(maxsize=256)
+def _parsed(thing: Any) -> ast.AST | None:
     try:
         return ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(thing))))
     except (OSError, TypeError, SyntaxError, ValueError):

@@ -3,6 +3,8 @@
 A place is a path into an object: attribute names and dictionary keys. It must not know conventions.
 """
 
+import inspect
+import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -44,7 +46,7 @@ def arrays_in(thing: Any, depth: int = 3) -> Iterator[tuple[Place, Array]]:
         if isinstance(value, np.ndarray):
             if value.dtype.kind == "f" and value.ndim and value.size:
                 yield (name,), value
-        elif isinstance(value, (Mapping, list)) or (hasattr(value, "__dict__") and not callable(value)):
+        elif isinstance(value, (Mapping, list, tuple)) or (_has_members(value) and not inspect.isroutine(value)):
             yield from (((name, *rest), a) for rest, a in arrays_in(value, depth - 1))
 
 
@@ -54,7 +56,20 @@ def members_in(thing: Any) -> list[tuple[str, Any]]:
         return [(k, v) for k, v in thing.items() if isinstance(k, str)]
     if isinstance(thing, (list, tuple)):
         return [(str(k), v) for k, v in enumerate(thing)]
-    return list(getattr(thing, "__dict__", {}).items())
+    slots = [n for c in reversed(type(thing).__mro__) for n in _slots(c) if hasattr(thing, n)]
+    return [*((n, getattr(thing, n)) for n in slots), *getattr(thing, "__dict__", {}).items()]
+
+
+def _slots(cls: type) -> tuple[str, ...]:
+    own = cls.__dict__.get("__slots__", ())
+    return tuple(n for n in ((own,) if isinstance(own, str) else own) if n not in ("__dict__", "__weakref__"))
+
+
+def _has_members(value: Any) -> bool:
+    """Whether a value is an object of a class written in Python, with attributes of its own; no class and no module."""
+    if isinstance(value, (type, types.ModuleType, np.ndarray)):
+        return False
+    return hasattr(value, "__dict__") or any(_slots(c) for c in type(value).__mro__)
 
 
 def get(thing: Any, place: Place) -> Any:
@@ -76,8 +91,10 @@ def find_gradient(thing: Any, place: Place) -> Place | None:
     held += [(holders[0], h, n) for h in GRADIENT_HOLDERS for n in (name,) if holders]
     held += [(f"{holders[0]}_{h}", name) for h in GRADIENT_HOLDERS for _ in holders[:1]]
     top: list[Place] = [(n,) for n in gradient_names(name)] if holders else []
-    known = {p for p in (*beside, *pairs, *held, *top) if _numbers(get(thing, p))}
-    return next((p for p in (*pairs, *beside, *held, *top) if p in known and p != place), None)
+    outer = [k for k in range(len(place) - 1) if not place[k].isdigit()]
+    inside: list[Place] = [(*place[:k], n, *place[k + 1 :]) for k in outer for n in gradient_names(place[k])]
+    known = {p for p in (*beside, *pairs, *held, *top, *inside) if _numbers(get(thing, p))}
+    return next((p for p in (*pairs, *beside, *held, *top, *inside) if p in known and p != place), None)
 
 
 def _numbers(value: Any) -> bool:

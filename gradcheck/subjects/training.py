@@ -11,7 +11,6 @@ declares no cost: the one that its output layer's gradient belongs to is recogni
 import inspect
 import re
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,9 +24,10 @@ from gradcheck.subjects.flat_calls import SYNONYMS as SIZES
 from gradcheck.subjects.layer_trial import ETAS, RATES
 from gradcheck.subjects.layout import Layout, parameters_to_subject, samples_to_subject, subject_shapes
 from gradcheck.subjects.match import Match, own_classes
+from gradcheck.subjects.placement import fixed_widths, placed
 from gradcheck.subjects.protocol import Call, Malformed, Offer
 from gradcheck.subjects.source import ACTIVATION_WORDS, mentioned
-from gradcheck.subjects.spellings import Place, arrays_in, get, members_in
+from gradcheck.subjects.spellings import Place, get, members_in
 
 NAME = "training"
 TEMPLATE = '''\
@@ -75,7 +75,6 @@ LAYOUTS = (
     Layout("to_from", "columns", "column"),
     Layout("to_from", "columns", "none"),
 )
-_PARAMETER = re.compile(r"(?i)(^w(\d|_|$|[io])|weight|^b(\d|_|$|[io])|bias|^syn|^theta|^l?\d+$)")
 _OPTIMISERS = re.compile(r"(?i)momentum|velocity|adam|rmsprop|adagrad|np\.clip|decay|regular|\blambd|\breg\b|\bl2\b")
 
 
@@ -181,42 +180,6 @@ class Training:
         for name, place in places.items():
             np.copyto(get(net, place), values[name])
         return net, places
-
-
-def parameters_in(net: Any) -> list[tuple[Place, Array]]:
-    """The arrays whose names are those of parameters."""
-    return [(p, a) for p, a in arrays_in(net) if any(_PARAMETER.search(step) for step in p)]
-
-
-def fixed_widths(net: Any) -> tuple[int, ...] | None:
-    """The sizes that a file has written into its weight matrices, where those chain; None otherwise."""
-    shapes = [a.shape for _, a in parameters_in(net) if a.ndim == 2 and not _is_bias(a, parameters_in(net))]
-    for turned in (False, True):
-        pairs = [s[::-1] if turned else s for s in shapes]
-        if pairs and all(a[1] == b[0] for a, b in pairwise(pairs)):
-            return (pairs[0][0], *(s[1] for s in pairs))
-    return None
-
-
-def _is_bias(a: Array, found: list[tuple[Place, Array]]) -> bool:
-    return any(b is a and any(re.match(r"(?i)b(\d|_|$|[io])|.*bias", s) for s in p) for p, b in found)
-
-
-def placed(net: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Place]:
-    """Where each parameter is: the first arrays, in the object's order, with its shape. Raises SubjectError."""
-    free = parameters_in(net)
-    places: dict[str, Place] = {}
-    for name, shape in shapes.items():
-        fit = next(
-            (k for k, (p, a) in enumerate(free) if a.shape == shape and (name[0] == "b") == _is_bias(a, free)), None
-        )
-        if fit is None:
-            raise SubjectError("contract", f"it holds no array of shape {shape} for {name}")
-        places[name] = free.pop(fit)[0]
-    if free:
-        msg = f"{'.'.join(free[0][0])} of shape {free[0][1].shape} is no parameter of this layout"
-        raise SubjectError("contract", msg)
-    return places
 
 
 def match(members: Mapping[str, Any], name: str) -> Match:

@@ -4,6 +4,7 @@ Files of this kind often assert a single output unit, or need a hidden layer. On
 run; any exception counts as "not accepted". Values are not looked at.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -53,9 +54,10 @@ def _runs(adapter: Adapter, offer: Offer, case: Case, layout: Layout) -> bool:
     return True
 
 
-def small_case(depth: int, outputs: int) -> Case:
-    """A sigmoid network with five samples and one-hot targets (half-way ones for one output)."""
-    widths = (6, *(HIDDEN[(k - 1) % 2] for k in range(1, depth)), outputs)
+def small_case(depth: int, outputs: int, sizes: Sequence[int] | None = None) -> Case:
+    """A sigmoid network with five samples and one-hot targets (half-way ones for one output); sizes: of the file's own."""
+    widths = tuple(sizes or (6, *(HIDDEN[(k - 1) % 2] for k in range(1, depth)), outputs))
+    outputs = widths[-1]
     layers = tuple(Dense(n, activation_named("sigmoid")) for n in widths[1:])
     architecture = Architecture(widths[0], layers, cost_named("mse"))
     parameters = {n: 0.1 * np.cos(np.arange(np.prod(s))).reshape(s) for n, s in architecture.shapes().items()}

@@ -7,11 +7,12 @@ from itertools import product
 import numpy as np
 
 from gradcheck.checks.recognition.experiments import Experiments
-from gradcheck.checks.recognition.scales import AGREE
+from gradcheck.checks.recognition.scales import AGREE, match_scale
 from gradcheck.checks.recognition.types import Recognised, Recognition
 from gradcheck.errors import SubjectError
-from gradcheck.networks import L2_FORMS, Activation, Case, Regularisation, with_regularisation
+from gradcheck.networks import L2_FORMS, SCALES, Activation, Case, Regularisation, with_regularisation
 from gradcheck.networks.repertoire import Head, Repertoire
+from gradcheck.networks.sampling import with_labels
 from gradcheck.subjects.layout import Layout
 
 
@@ -37,6 +38,7 @@ def concluded(
         dtype=e.dtype,  # type: ignore[arg-type]
         refused=tuple(e.refused.items()),
         fixed=e.offer.widths,
+        labels=e.offer.labels or (trusted and _hard_targets_only(e, layout, hidden[0], heads[0])),
     )
     return Recognition(
         layout,
@@ -47,6 +49,25 @@ def concluded(
         tuple(e.refused.items()),
         tuple(e.notes),
     )
+
+
+def _hard_targets_only(e: Experiments, layout: Layout, hidden: Activation, head: Head) -> bool:
+    """Whether the cost is the recognised one at one-hot targets alone: it picks one class of each sample, and may."""
+    if e.offer.told_cost or not e.offer.declares_cost or head.cost.targets not in ("simplex", "unit_interval"):
+        return False
+    units = min(max(2, e.outputs[0]), e.outputs[1])
+    soft = e.plain(hidden, head, e.first_depth(), (units, 3), layout)
+    hard = with_labels(soft, e.generator)
+    agree = [_costs_agree(e, case, head, layout) for case in (soft, hard)]
+    if agree != [False, True]:
+        return False
+    e.notes.append("its cost takes one class of each sample as the target: checked with one-hot targets")
+    return True
+
+
+def _costs_agree(e: Experiments, case: Case, head: Head, layout: Layout) -> bool:
+    values = e.values([case], layout)
+    return bool(match_scale([case], values, head.scale, AGREE[e.dtype])) if head.scale in SCALES else True
 
 
 def _accepted_depths(e: Experiments, layout: Layout, hidden: Sequence[Activation], head: Head) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from gradcheck.checks.recognition.types import Wanted
 from gradcheck.errors import FATAL, SubjectError
 from gradcheck.networks import COSTS, Activation, Architecture, Case, Cost, Dense, builtin_activations, legal
 from gradcheck.networks.repertoire import Head, hidden_activations
-from gradcheck.networks.sampling import sample_case
+from gradcheck.networks.sampling import sample_case, with_labels
 from gradcheck.numerics import Array
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.protocol import Offer, Subject
@@ -74,7 +74,8 @@ class Experiments:
         inner = [head[0] if self.offer.one_activation else hidden] * (depth - 1)
         layers = tuple(Dense(n, f) for n, f in zip(widths[1:], [*inner, head[0]], strict=True))
         architecture = Architecture(widths[0], layers, head[1], dtype=self.dtype, bias=bool(options.get("bias", True)))  # type: ignore[arg-type]
-        return sample_case(architecture, samples, self.generator, hard_targets=bool(options.get("hard", False)))
+        case = sample_case(architecture, samples, self.generator, hard_targets=bool(options.get("hard", False)))
+        return with_labels(case, self.generator) if self.offer.labels else case
 
     def plain(self, hidden: Activation, head: Head, depth: int, shape: tuple[int, int], layout: Layout) -> Case:
         """A random case behind a known head."""

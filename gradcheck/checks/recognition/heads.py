@@ -7,9 +7,10 @@ import numpy as np
 from gradcheck.checks.recognition.experiments import Experiments, one_hot, through
 from gradcheck.checks.recognition.scales import AGREE, close, match_scale, multiple
 from gradcheck.errors import FATAL, SubjectError
-from gradcheck.networks import COSTS, Activation, forward, legal
+from gradcheck.networks import COSTS, Activation, Case, forward, legal
 from gradcheck.networks.costs import guarded, scale_named
 from gradcheck.networks.repertoire import Head
+from gradcheck.numerics import Array
 from gradcheck.oracles.autodiff import cost_vjp, value_and_gradient
 from gradcheck.subjects.layout import Layout
 
@@ -27,10 +28,16 @@ def head_of(e: Experiments, f: Activation, g: Activation, depth: int, layout: La
             if match:
                 return Head(g, guarded(cost.name, match[1]) if match[1] else cost, match[0])
         return None
-    if e.offer.batch and not e.offer.cost_derivative and e.offer.convention == "training":
-        return _from_batches(e, f, g, depth, layout)
     known = _from_derivative(e, f, g, depth, layout) if e.offer.cost_derivative else None
-    return known or _from_gradient(e, f, g, layout)
+    if known is None:
+        known = _from_batches(e, f, g, depth, layout) if e.offer.batch else _from_gradient(e, f, g, layout)
+    if known is not None:
+        return known
+    e.unknown_cost = True
+    e.notes.append(
+        "it declares no cost and its gradient is that of none that is known: judged by whether it is a gradient at all"
+    )
+    return Head(g, COSTS["mse"], "1/2")
 
 
 def _from_derivative(e: Experiments, f: Activation, g: Activation, depth: int, layout: Layout) -> Head | None:
@@ -51,14 +58,14 @@ def _from_derivative(e: Experiments, f: Activation, g: Activation, depth: int, l
     return None
 
 
-def _from_batches(e: Experiments, f: Activation, g: Activation, depth: int, layout: Layout) -> Head:
+def _from_batches(e: Experiments, f: Activation, g: Activation, depth: int, layout: Layout) -> Head | None:
     """The cost, and its scale, of which the last layer's claimed gradient is a positive multiple at every m."""
     bias = layout.bias != "none"
     cases = [e.case(f, (g, COSTS["mse"]), depth, s, bias=bias) for s in e.shapes()]
     if g.range != "real":
         cases = [replace(c, targets=one_hot(c.targets.shape, e.generator)) for c in cases]
     name = f"b{depth}" if bias else f"W{depth}"
-    claims = [e.subject.vjp(c, layout)[1](c.cotangent).gradient.get(name) for c in cases]
+    claims = [_claimed(e, c, layout, name) for c in cases]
     for cost in e.costs if all(c is not None for c in claims) else ():
         if not legal(cost, g.range, g.name):
             continue
@@ -71,22 +78,26 @@ def _from_batches(e: Experiments, f: Activation, g: Activation, depth: int, layo
                 factor = float(f"{r[0]:.9g}")
                 scale = base if factor == 1 else "1/2" if (factor, base) == (0.5, "1") else f"{factor!r} * {base}"
                 return Head(g, cost, scale)
-    msg = "it declares no cost, and the update of its last layer is that of no cost that gradcheck knows"
-    raise SubjectError("unrecognised", msg)
+    return None
 
 
-def _from_gradient(e: Experiments, f: Activation, g: Activation, layout: Layout) -> Head:
-    """The cost whose output error is the claimed bias gradient of the last layer; else a name only, with a note."""
+def _claimed(e: Experiments, case: Case, layout: Layout, name: str) -> Array | None:
+    """The claimed gradient of one parameter; None where there is none."""
+    try:
+        return e.subject.vjp(case, layout)[1](case.cotangent).gradient.get(name)
+    except SubjectError as error:
+        if error.kind in FATAL or error.kind == "unrecognised":
+            raise
+        return None
+
+
+def _from_gradient(e: Experiments, f: Activation, g: Activation, layout: Layout) -> Head | None:
+    """The cost whose output error is the claimed bias gradient of the last layer, at one sample."""
     depth = e.first_depth()
     case = e.case(f, (g, COSTS["mse"]), depth, (max(e.outputs[0], min(4, e.outputs[1])), 1))
     y = one_hot(case.targets.shape, e.generator) if g.range != "real" else case.targets
     case = replace(through(case, f, g, COSTS["mse"]), targets=y)
-    try:
-        claim = e.subject.vjp(case, layout)[1](case.cotangent).gradient.get(f"b{depth}")
-    except SubjectError as error:
-        if error.kind in FATAL:
-            raise
-        claim = None
+    claim = _claimed(e, case, layout, f"b{depth}")
     for cost in e.costs if claim is not None else ():
         if not legal(cost, g.range, g.name):
             continue
@@ -94,8 +105,4 @@ def _from_gradient(e: Experiments, f: Activation, g: Activation, layout: Layout)
         for scale in ("1", "1/2", "2"):
             if e.alike(claim, scale_named(scale)(1, 1) * expected):
                 return Head(g, cost, scale)
-    e.unknown_cost = True
-    e.notes.append(
-        "it declares no cost and its gradient is that of none that is known: judged by whether it is a gradient at all"
-    )
-    return Head(g, COSTS["mse"], "1/2")
+    return None
