@@ -150,6 +150,14 @@ def test_an_optimiser_is_refused_with_its_reason(tmp_path, step, after, reason):
     assert reason in report.findings[0].detail
 
 
+def test_weight_decay_of_unknown_strength_is_left_open(tmp_path):
+    """An L2 term in the update alone is no mistake that could be shown."""
+    source = APPLIED.replace("self.a1.T @ d2", "(self.a1.T @ d2 + 0.03 * self.weights2)")
+    report = report_of(tmp_path, source.replace("X.T @ d1", "(X.T @ d1 + 0.03 * self.weights1)"))
+    assert report.verdict == "inconclusive"
+    assert "L2 term (0.03 times the weights)" in report.findings[0].detail
+
+
 def test_plain_descent_of_the_same_class_passes(tmp_path):
     """The neighbour of the refused ones."""
     assert report_of(tmp_path, OPTIMISER.replace("STEP", "v").replace("AFTER", "pass")).verdict == "pass"

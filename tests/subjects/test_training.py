@@ -82,7 +82,14 @@ def test_an_update_of_no_known_cost_is_left_open(tmp_path):
     """A wrong output error and an unknown cost look alike: no verdict."""
     report = report_of(tmp_path, SIZED.replace("d2 = (a - y)", "d2 = (a - y) ** 3 * a"))
     assert report.verdict == "inconclusive"
-    assert "no cost that gradcheck knows" in report.findings[0].detail
+    assert report.findings[0].code.name == "GC953"
+
+
+def test_a_mistake_below_an_unknown_cost_is_seen(tmp_path):
+    """The update is then the gradient of nothing."""
+    source = SIZED.replace("d2 = (a - y)", "d2 = (a - y) ** 3 * a").replace("(1 - self.a1 ** 2)", "(1 + self.a1)")
+    report = report_of(tmp_path, source)
+    assert (report.verdict, report.findings[0].code.name) == ("fail", "GC406")
 
 
 def test_an_optimiser_is_refused(tmp_path):
