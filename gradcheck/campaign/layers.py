@@ -96,7 +96,7 @@ def verify_layer(subject: Subject, pair: str, options: Options, verify: Verify, 
     outcome = verify(subject, Layout(), draw, trusted, options)
     fixed = "".join(f", {n} = {v}" for n, v in reading.pinned.items())
     note = f"{pair}: {reading.layer}{fixed}" if agrees else f"{pair}: its forward pass is that of no trusted layer; judged by differences of its own output"  # noqa: E501  # fmt: skip
-    findings = tuple(_explained(f, subject, reading) if agrees else f for f in outcome.findings)
+    findings = tuple(explained(f, subject, reading) if agrees else f for f in outcome.findings)
     return replace(outcome, findings=findings, notes=(note, *outcome.notes))
 
 
@@ -141,7 +141,7 @@ def _agrees(subject: Subject, reading: Reading, seed: int) -> bool | None:
     return True
 
 
-def _explained(finding: Finding, subject: Subject, reading: Reading) -> Finding:
+def explained(finding: Finding, subject: Subject, reading: Reading) -> Finding:
     """With the arguments and parts (gates) that are wrong, and the catalogued faults that reproduce the claim."""
     if finding.code.name != "GC405":
         return finding

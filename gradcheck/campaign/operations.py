@@ -26,7 +26,7 @@ from gradcheck.subjects.claims import PLAIN_FUNCTION
 
 Draw = Callable[[np.random.Generator, int], OperationCase]
 Reference = Callable[[OperationCase], Trusted | None]
-_SIZES = ((1, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 2), (2, 3, 2), (3, 2, 5), (3, 3, 3), (5, 4, 7))
+SIZES = ((1, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 2), (2, 3, 2), (3, 2, 5), (3, 3, 3), (5, 4, 7))
 
 _TELLING = 5
 """The number of a case with several components of each kind: with one, a dead unit looks like an ignored cotangent."""
@@ -57,10 +57,10 @@ def _verify_one(subject: Subject, name: str, options: Options, layer: str | None
         return named(verify_layer(subject, name, share, verify_function, layer), name)
 
     def draw(generator: np.random.Generator, k: int) -> OperationCase:
-        return operation_case(subject, name, generator, _SIZES[k % len(_SIZES)])
+        return operation_case(subject, name, generator, SIZES[k % len(SIZES)])
 
     plain = name in subject.offer.operation_shapes
-    layout = Layout() if plain else _layout(subject, name, options.seed)
+    layout = Layout() if plain else operation_layout(subject, name, options.seed)
     outcome = verify_function(subject, layout, draw, trusted_of, share)
     where = f"{name}: {layout.describe()}" if name == "affine" else f"{name}: samples in {layout.samples}"
     notes = outcome.notes if plain else (where, *outcome.notes)
@@ -186,7 +186,7 @@ def trusted_of(case: OperationCase) -> Trusted | None:
     return Trusted(t.output, t.output_error, t.pullback)
 
 
-def _layout(subject: Subject, name: str, seed: int) -> Layout:
+def operation_layout(subject: Subject, name: str, seed: int) -> Layout:
     """The first layout in which the forward pass is the trusted one; else the first in which it runs."""
     generator = np.random.default_rng([seed, 11])
     case = operation_case(subject, name, generator, (3, 4, 5))

@@ -25,7 +25,7 @@ from gradcheck.checks.localisation import Place
 from gradcheck.checks.projection import CONFIDENCE
 from gradcheck.checks.symmetry import SOMETHING
 from gradcheck.errors import SubjectError
-from gradcheck.networks import Case
+from gradcheck.networks import Case, OperationCase
 from gradcheck.numerics import Arrays
 from gradcheck.oracles.audit import audit_if_due
 from gradcheck.report import Code, Finding, Power, Tally
@@ -106,10 +106,14 @@ def verify_subject(subject: Subject, recognition: Recognition, options: Options)
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What a campaign meets first: the ladder's fault or the kind of a failure, in lower case, and the case."""
+    """What a campaign meets first: the ladder's fault or the kind of a failure, in lower case, and the case.
+
+    finding: of a layer.
+    """
 
     how: str
-    case: Case | None
+    case: Case | OperationCase | None
+    finding: Finding | None = None
 
 
 def detect(subject: Subject, recognition: Recognition, options: Options) -> Detection | None:

@@ -10,6 +10,7 @@ import numpy as np
 from gradcheck.checks.comparison import Discrepancy
 from gradcheck.networks import Case, forward
 from gradcheck.numerics import Array, Arrays, Estimate, random_direction, unit_roundoff
+from gradcheck.numerics.estimate import excess
 from gradcheck.oracles.finite_difference import Derivative, directional
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.protocol import Subject
@@ -77,7 +78,8 @@ def against_own(estimate: Estimate, own: Mapping[str, tuple[Arrays, Derivative]]
         value, error = estimate.along(v)
         size = float(np.linalg.norm(estimate.value[name])) + abs(derivative.value)
         usable = np.isfinite(derivative.error) and derivative.error <= FD_NO_POWER * size
-        out[name] = abs(value - derivative.value) / (error + derivative.error) if usable else None
+        off, bound = np.asarray(value - derivative.value), np.asarray(error + derivative.error)
+        out[name] = float(excess(off, bound)) if usable else None  # a dead layer: 0 differs from 0 by no more than 0
     return out
 
 

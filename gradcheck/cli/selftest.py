@@ -129,7 +129,7 @@ def _planted(job: "Job | None", said: Mapping[str, Any], plan: "Plan", options: 
 
 def _about() -> frozenset[str]:
     return frozenset(
-        ("convention", "weights", "samples", "bias", "activations", "costs", "cost_scale", "l2", "dtype")
+        ("convention", "weights", "samples", "bias", "activations", "costs", "cost_scale", "l2", "dtype", "layer")
     )  # fmt: skip
 
 

@@ -45,6 +45,7 @@ _FLIPS: Mapping[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
 _KEPT = frozenset({"range", "len", "zip", "enumerate", "float", "int", "print", "isinstance", "list", "dict", "tuple"})
 
 
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 Path = tuple[tuple[str, int | None], ...]
 
 
@@ -62,7 +63,19 @@ class Mutant:
 
     def describe(self) -> str:
         """``line 243 of backprop: delta[k] @ W.T → delta[k] @ W (transpose removed)``."""
-        return f"line {self.line} of {self.function}: {self.before} → {self.after} ({self.operator})"
+        return f"line {self.line} of {self.edit}"
+
+    @property
+    def edit(self) -> str:
+        """The function and the edit."""
+        return f"{self.function}: {self.before} → {self.after} ({self.operator})"
+
+    def original(self, tree: ast.Module) -> ast.AST:
+        """The node that is changed."""
+        node: ast.AST = tree
+        for name, index in self.path:
+            node = _child(node, name, index)
+        return node
 
     def applied(self, tree: ast.Module) -> ast.Module:
         """A copy of the tree with the edit in it."""
@@ -94,6 +107,21 @@ def mutants(tree: ast.Module, lines: frozenset[int]) -> list[Mutant]:
     return list(found.values())
 
 
+def recompiled_lines(tree: ast.Module, lines: frozenset[int]) -> frozenset[int]:
+    """The lines of decorated functions in which none was executed: the decorator may have compiled their source anew."""
+    found: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, FUNCTIONS[:2]) and any(not _plain(d) for d in node.decorator_list):
+            own = frozenset(range(node.body[0].lineno, (node.end_lineno or 0) + 1))
+            found |= own if not own & lines else set()
+    return frozenset(found)
+
+
+def _plain(decorator: ast.expr) -> bool:
+    """Whether a decorator leaves the code of its function as it is."""
+    return isinstance(decorator, ast.Name) and decorator.id in ("staticmethod", "classmethod", "property")
+
+
 def _nodes(tree: ast.Module) -> Iterator[tuple[Path, ast.AST, ast.AST | None]]:
     """Every expression and statement inside functions and lambdas: how to get there, itself, and its function."""
 
@@ -103,9 +131,9 @@ def _nodes(tree: ast.Module) -> Iterator[tuple[Path, ast.AST, ast.AST | None]]:
                 continue
             children = [(None, value)] if isinstance(value, ast.AST) else list(enumerate(value)) if isinstance(value, list) else []  # noqa: E501  # fmt: skip
             for index, child in children:
-                if not isinstance(child, ast.AST) or isinstance(child, (ast.While, ast.Raise, ast.Assert)):
+                if not isinstance(child, ast.AST) or isinstance(child, (ast.Raise, ast.Assert)):
                     continue
-                inside = child if isinstance(child, (ast.FunctionDef, ast.Lambda)) else function
+                inside = child if isinstance(child, FUNCTIONS) else function
                 here = (*path, (name, index))
                 if function is not None:
                     yield here, child, function
@@ -280,7 +308,7 @@ def _scope(function: ast.AST | None) -> Scope:
 
 
 def _name(function: ast.AST | None) -> str:
-    return function.name if isinstance(function, ast.FunctionDef) else "a lambda"
+    return function.name if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) else "a lambda"
 
 
 def _text(node: ast.AST) -> str:

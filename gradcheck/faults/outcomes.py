@@ -74,7 +74,10 @@ class Diagnosed:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueResult:
-    """Faults planted in the trusted network: how many could be seen, and were found; invisible: no random case shows them."""
+    """Faults planted in the trusted network and in layers: how many could be seen, and were found.
+
+    invisible: no random case shows them.
+    """
 
     planted: int
     visible: int
@@ -87,8 +90,10 @@ class CatalogueResult:
 
 @dataclass(frozen=True, slots=True)
 class MutantResult:
-    """Mutants of a file: how many there are, were run, were observable, and were found; how: by what they gave themselves
-    away."""
+    """Mutants of a file: how many there are, were run, were observable, and were found.
+
+    how: by what they gave themselves away. place: what a diagnosis says where.
+    """
 
     file: str
     possible: int
@@ -98,6 +103,7 @@ class MutantResult:
     survivors: tuple[Survivor, ...] = ()
     diagnosed: Diagnosed = field(default_factory=Diagnosed)
     how: Mapping[str, int] = field(default_factory=dict)
+    place: str = "the layer"
 
     @property
     def rate(self) -> float:

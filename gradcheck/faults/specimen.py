@@ -4,23 +4,27 @@ It runs in this process: only for files that are known to be correct, and for th
 """
 
 import ast
+import linecache
+import re
 import sys
-from collections.abc import Sequence
+import types
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from gradcheck.errors import SubjectError
-from gradcheck.networks import Case
-from gradcheck.numerics import Arrays
+from gradcheck.faults.source_text import whole
+from gradcheck.networks import Case, Point
+from gradcheck.numerics import Array, Arrays
 from gradcheck.subjects.configuration import SubjectConfiguration
 from gradcheck.subjects.detect import detect
 from gradcheck.subjects.failures import subject_code
 from gradcheck.subjects.layout import Layout
-from gradcheck.subjects.loading import resolve
+from gradcheck.subjects.loading import NOTES, defines, extend_path, resolve, statements
 from gradcheck.subjects.local import LocalSubject
 from gradcheck.subjects.protocol import Subject
 
@@ -34,38 +38,57 @@ class Source:
     configuration: SubjectConfiguration
     object: str | None = None
 
-    def subject(self, tree: ast.Module | None = None) -> LocalSubject:
-        """The subject of this source, or of a changed tree of it. Raises SubjectError when it cannot be loaded."""
-        members = execute(tree or ast.parse(self.text), self.name)
+    def subject(self, tree: ast.Module | None = None, text: str | None = None) -> LocalSubject:
+        """The subject of this source, or of a changed tree with its text. Raises SubjectError when it cannot be loaded."""
+        if tree is None:
+            found = whole(self.name, self.text)
+            tree, text = found.tree, found.text
+        members = execute(tree, self.name, self.text if text is None else text)
+        notes = members[NOTES]
         if self.object:
             members = dict(resolve(members, self.object, self.name))
-        return LocalSubject(detect(members, self.name, self.configuration))
+        return LocalSubject(detect(members, self.name, self.configuration), notes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What a subject says at one case: its cost, its gradient, or how it failed."""
+    """What a subject says at one case: its cost (of a layer: its output), its gradient, or how it failed."""
 
-    value: float | None
+    value: float | Array | None
     gradient: Arrays | None
     failure: str = ""
     unsupported: bool = False
 
 
-def execute(tree: ast.Module, name: str) -> dict[str, Any]:
-    """Run a module's tree and give its members. Raises SubjectError of whatever it raises."""
+def execute(tree: ast.Module, name: str, text: str) -> dict[str, Any]:
+    """Run a module's tree as the loader does, and give its members. Raises SubjectError of whatever it raises.
+
+    text: what decorators, dataclasses and adapters find when they ask for the source of a function.
+    """
     path = Path(name)
-    members: dict[str, Any] = {"__name__": f"mutant_of_{path.stem}", "__file__": str(path.with_suffix(".py"))}
-    folder = str(path.resolve().parent)
-    if path.suffix == ".py" and folder not in sys.path:
-        sys.path.insert(0, folder)  # where the file's own imports are
+    file, called = f"<{name}>", f"mutant_of_{path.stem}"
+    module = types.ModuleType(called)
+    module.__file__ = str(path.with_suffix(".py"))
+    extend_path(path.resolve())
+    sys.modules[called] = module
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    failed: list[SubjectError] = []
+    notes: list[str] = []
     with subject_code():
-        code: CodeType = compile(tree, f"<{name}>", "exec", dont_inherit=True)
-        exec(code, members)
-    return members
+        statements(tree, file, module, notes, failed)
+    if failed and not defines(module):
+        raise failed[0]
+    vars(module)[NOTES] = tuple(notes)
+    return vars(module)
 
 
-def answer(subject: Subject, case: Case, layout: Layout) -> Answer:
+def without_training(tree: ast.Module, notes: Sequence[str]) -> ast.Module:
+    """The tree without the statements at the top that the loader stopped, going by its notes: they train at import."""
+    stopped = {int(found[1]) for note in notes if (found := re.match(r"line (\d+): stopped after", note))}
+    return ast.Module([s for s in tree.body if s.lineno not in stopped], [])
+
+
+def answer(subject: Subject, case: Point, layout: Layout) -> Answer:
     """Ask for cost and gradient; failures are answers too."""
     try:
         value, pullback = subject.vjp(case, layout)
@@ -74,7 +97,7 @@ def answer(subject: Subject, case: Case, layout: Layout) -> Answer:
         return Answer(None, None, error.kind, error.kind == "unsupported")
     if claim.problems:
         return Answer(None, None, claim.problems[0].kind)
-    return Answer(None if value is None else float(value), claim.gradient)
+    return Answer(value if value is None or np.ndim(value) else float(value), claim.gradient)
 
 
 def same_bits(one: Answer, other: Answer) -> bool:
@@ -92,6 +115,11 @@ def _number(answer: Answer) -> np.ndarray[Any, Any]:
 
 def executed_lines(subject: LocalSubject, cases: Sequence[Case], layout: Layout, name: str) -> frozenset[int]:
     """The lines of the source that cost and gradient run through at these cases."""
+    return traced_lines(lambda: [answer(subject, case, layout) for case in cases], name)
+
+
+def traced_lines(run: Callable[[], object], name: str) -> frozenset[int]:
+    """The lines of the source of this name that a call runs through."""
     lines: set[int] = set()
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
@@ -103,8 +131,7 @@ def executed_lines(subject: LocalSubject, cases: Sequence[Case], layout: Layout,
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        for case in cases:
-            answer(subject, case, layout)
+        run()
     finally:
         sys.settrace(before)
     return frozenset(lines)

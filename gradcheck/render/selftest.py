@@ -43,7 +43,7 @@ def _mutant_lines(m: MutantResult | None, *, survivors: bool = True) -> Iterator
     sampled = f"a sample of {m.run:,} of {m.possible:,} possible edits was run" if m.run < m.possible else f"{m.run:,} edits were run"  # noqa: E501  # fmt: skip
     yield f"{sampled}; {m.count('equivalent')} of them make no difference"
     yield from _how(m.how)
-    yield from _diagnosed(m.diagnosed, "the layer")
+    yield from _diagnosed(m.diagnosed, m.place)
     for s in m.survivors if survivors else ():
         if s.kind in _SHOWN:
             yield f"{s.kind}: {s.what}: {s.reason}"
@@ -52,9 +52,9 @@ def _mutant_lines(m: MutantResult | None, *, survivors: bool = True) -> Iterator
 def _catalogue_lines(c: CatalogueResult | None) -> Iterator[str]:
     if c is None:
         return
-    yield f"in the trusted network, {c.found:,} of {c.visible:,} faults of the catalogue were found"
+    yield f"in the trusted network and in layers, {c.found:,} of {c.visible:,} faults of the catalogue were found"
     yield from _how(c.how)
-    yield from _diagnosed(c.diagnosed, "equation and layer")
+    yield from _diagnosed(c.diagnosed, "the place (equation and layer, or every wrong argument)")
     if c.missed:
         yield f"not found: {', '.join(c.missed)}"
     if c.invisible:

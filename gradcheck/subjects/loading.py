@@ -177,7 +177,7 @@ def _run(path: Path, module: types.ModuleType) -> None:
         if any(note.partition(": ")[2].split(" ")[0] in BUILTINS_OF_2 for note in p.notes):
             vars(module).update({n: v for n, v in BUILTINS_OF_2.items() if n not in vars(module)})
         statements(p.tree, unit.filename, module, notes, failed)
-    if failed and not _defines(module):
+    if failed and not defines(module):
         raise failed[0]
     vars(module)[NOTES] = (*notes, *(f"skipped while it was loaded: {e.message.splitlines()[0]}" for e in failed))
 
@@ -246,7 +246,7 @@ def patience(unlimited: bool) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _defines(module: types.ModuleType) -> bool:
+def defines(module: types.ModuleType) -> bool:
     """Whether the file defines a class or a function that a subject might be."""
     own = (v for v in vars(module).values() if getattr(v, "__module__", None) == module.__name__)
     return any(inspect.isclass(v) or (inspect.isroutine(v) and inspect.signature(v).parameters) for v in own)

@@ -47,14 +47,19 @@ def units_of(path: Path) -> list[Unit]:
     """The file itself, or the code cells of a notebook. Raises UsageError for a notebook that is none."""
     if path.suffix != ".ipynb":
         return [Unit(str(path), "")]
-    try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        cells = notebook.get("cells") or [c for sheet in notebook.get("worksheets", []) for c in sheet["cells"]]
-        texts = [_text(c) for c in cells if c.get("cell_type") == "code"]
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        msg = f"{path} is not a Jupyter notebook: {type(error).__name__}: {error!s:.100}"
-        raise UsageError(msg) from None
+    texts = cells_of(str(path), path.read_text(encoding="utf-8"))
     return [Unit(f"{path} cell {k}", without_magics(text)) for k, text in enumerate(texts, start=1)]
+
+
+def cells_of(name: str, notebook: str) -> list[str]:
+    """The texts of the code cells of a notebook's JSON. Raises UsageError."""
+    try:
+        data = json.loads(notebook)
+        cells = data.get("cells") or [c for sheet in data.get("worksheets", []) for c in sheet["cells"]]
+        return [_text(c) for c in cells if c.get("cell_type") == "code"]
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        msg = f"{name} is not a Jupyter notebook: {type(error).__name__}: {error!s:.100}"
+        raise UsageError(msg) from None
 
 
 def _text(cell: dict[str, object]) -> str:

@@ -126,6 +126,12 @@ def test_a_loop_without_end_is_ended():
     assert time.monotonic() - started < 5
 
 
+def test_waiting_is_ended_too():
+    """It takes no time of the processor: after ten times the limit."""
+    with pytest.raises(SubjectError, match="took more than"), time_limit(0.02):
+        time.sleep(30)
+
+
 def test_a_call_in_time_is_left_alone():
     """No alarm rings afterwards."""
     with time_limit(0.05):
@@ -142,3 +148,128 @@ def test_mistakes_of_state_are_found(fault):
     found = examine(subject, first, Layout(), other=second, differences=False)
     later = examine(subject, second.at({"x": first.inputs + 0.5}), Layout(), differences=False)
     assert found.fault is not None or later.fault is not None
+
+
+FUNCTIONAL = '''
+import functools, inspect, textwrap
+import numpy as np
+
+
+def compiled(function):
+    """As numba does: from the source, not from the code."""
+    lines = textwrap.dedent(inspect.getsource(function)).splitlines()
+    names = {}
+    text = "\\n".join(line for line in lines if not line.startswith("@"))
+    exec(compile(text, "<compiled>", "exec"), function.__globals__, names)
+    return functools.wraps(function)(names[function.__name__])
+
+
+@compiled
+def forward(weights, biases, x):
+    a = [x]
+    for w, b in zip(weights, biases):
+        a.append(1 / (1 + np.exp(-(w @ a[-1] + b))))
+    return a
+
+
+def loss(weights, biases, x, y, *, activations, cost, l2):
+    return float(np.sum((forward(weights, biases, x)[-1] - y) ** 2))
+
+
+def backprop(weights, biases, x, y, *, activations, cost, l2):
+    a = forward(weights, biases, x)
+    delta = 2 * (a[-1] - y) * a[-1] * (1 - a[-1])
+    dw, db = [], []
+    k = len(weights)
+    while k > 0:
+        k -= 1
+        dw.insert(0, delta @ a[k].T)
+        db.insert(0, delta.sum(axis=1, keepdims=True))
+        delta = (weights[k].T @ delta) * a[k] * (1 - a[k])
+    return dw, db
+'''
+SAID = {"activations": ("sigmoid",), "costs": ("mse",), "convention": "functional"}
+
+
+def trials_of(text, name="net.py", **options):
+    """The trials of a functional subject."""
+    plan = Plan(cases=40, examples=30, diagnosed=0, time_limit=0.3, jobs=0)
+    return MutantTrials(Setup(plan, text, name, None, options or SAID))
+
+
+def trial(trials, after, function):
+    """The outcome of one edit."""
+    index = next(i for i, m in enumerate(trials.chosen) if (m.after, m.function) == (after, function))
+    return trials.try_one(index).how
+
+
+@pytest.fixture(scope="module")
+def functional():
+    """Of a file with a decorator and a loop."""
+    return trials_of(FUNCTIONAL)
+
+
+def test_mistakes_are_planted_where_a_decorator_reads_the_source(functional):
+    """The decorated function runs what its source says: the mutant must be in it."""
+    assert trial(functional, "w @ a[-1] - b", "forward")
+
+
+def test_a_mutant_that_never_ends_is_found_by_the_limit_of_time(functional):
+    """k += 1 in the loop."""
+    assert trial(functional, "k += 1", "backprop") in ("timeout", "exception", "memory")
+
+
+def test_training_at_import_is_left_out():
+    """The definitions are mutated; no mutant waits for the training."""
+    trials = trials_of(f"{FUNCTIONAL}\nwhile True:\n    pass\n")
+    assert not any(m.line > FUNCTIONAL.count("\n") for m in trials.possible)
+    started = time.monotonic()
+    assert trial(trials, "delta * a[k].T", "backprop")
+    assert time.monotonic() - started < 30
+
+
+def test_a_notebook_is_mutated_cell_by_cell():
+    """Lines are those of the cell; a cell that is no Python is passed over."""
+    head, *functions = FUNCTIONAL.split("\n\n\n")
+    cells = [f"%matplotlib inline\n{head}", "!ls (", *functions]
+    data = {"cells": [{"cell_type": "code", "source": c.splitlines(keepends=True)} for c in cells]}
+    trials = trials_of(json.dumps(data), "net.ipynb")
+    index = next(i for i, m in enumerate(trials.chosen) if m.after == "delta * a[k].T")
+    assert trials.describe(trials.chosen[index]).startswith("line 8 of cell 6 of backprop")
+    assert trials.try_one(index).how
+
+
+def test_dataclasses_and_postponed_annotations_load():
+    """They look their module up by its name."""
+    head = (
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass Kept:\n    a: list\n"
+    )
+    assert trials_of(head + FUNCTIONAL).original_fault() == ""
+
+
+AFFINE = """
+def affine_forward(x, w, b):
+    return x @ w + b, (x, w)
+
+
+def affine_backward(dout, cache):
+    x, w = cache
+    return dout @ w.T, x.T @ dout, dout.sum(axis=0)
+"""
+
+
+@pytest.mark.parametrize("layer", ["affine", "rmsnorm"])
+def test_layers_are_mutated_too(layer):
+    """Forward and backward pass of a pair, recognised by name or by what it computes; the argument is said."""
+    text = AFFINE if layer == "affine" else (REFERENCE / "layers" / f"{layer}.py").read_text(encoding="utf-8")
+    plan = Plan(cases=40, examples=30, limit=24, diagnosed=8, jobs=0)
+    found = selftest(Setup(plan, text, f"{layer}.py"), catalogue=False).mutants
+    assert found.killed == found.observable >= 20
+    assert found.diagnosed.placed == found.diagnosed.count >= 1
+    assert found.diagnosed.wrong == ()
+
+
+def test_a_wrong_layer_is_refused():
+    """As a wrong network is."""
+    found = selftest(Setup(SMALL, AFFINE.replace("sum(axis=0)", "mean(axis=0)"), "affine.py"), catalogue=False)
+    assert "not correct itself" in found.refused

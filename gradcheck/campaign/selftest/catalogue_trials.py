@@ -1,27 +1,34 @@
-"""One fault of the catalogue in the trusted network: does the campaign find it, and the diagnosis place and name it?"""
+"""One fault of the catalogue in the trusted network, or in a layer of `reference/layers`: is it found, placed and named?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gradcheck.campaign.selftest.operation_judge import OperationJudge
 from gradcheck.campaign.verification import Options, detect
 from gradcheck.checks import Recognition, examine
 from gradcheck.errors import SubjectError
 from gradcheck.faults.catalogue import CATALOGUE
 from gradcheck.faults.diagnosis import diagnose
 from gradcheck.faults.fault import Fault, Planting
+from gradcheck.faults.layers import FAULTS as OF_LAYERS
+from gradcheck.faults.layers import LayerFault, planted_source, source_of
 from gradcheck.faults.matching import know, synthesise
 from gradcheck.faults.outcomes import Diagnosed, Plan
 from gradcheck.faults.planting import claims_of, planted, planted_state
 from gradcheck.faults.sampling import draw_case, usual_case
+from gradcheck.faults.specimen import Source
 from gradcheck.faults.state import STATE, StateFault
 from gradcheck.networks import Case
 from gradcheck.networks.repertoire import default_repertoire
+from gradcheck.subjects.configuration import SubjectConfiguration
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.local import LocalSubject
 
 _TRIES = 60
+_LAYER_SHARE = 10
+"""Of a sample of the catalogue, a tenth as many faults of layers are planted besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +51,25 @@ class CatalogueTrials:
         order = [str(n) for n in generator.permutation(list(CATALOGUE))]
         self.chosen = list(names if names is not None else order[: plan.faults])
         self.to_diagnose = frozenset(self.chosen[: plan.diagnosed])
-        self.state = list(STATE)
+        self.others: list[StateFault | LayerFault] = [*STATE, *([] if names is not None else self._layer_faults())]
+        self._judges: dict[str, OperationJudge] = {}
 
     def __len__(self) -> int:
-        return len(self.chosen) + len(self.state)
+        return len(self.chosen) + len(self.others)
+
+    def _layer_faults(self) -> list[LayerFault]:
+        """All of them, or a share of the sample; none where the references are not installed."""
+        if self.plan.faults is None:
+            return list(OF_LAYERS)
+        generator = np.random.default_rng([self.plan.seed, 50])
+        order = [OF_LAYERS[int(k)] for k in generator.permutation(len(OF_LAYERS))]
+        return order[: self.plan.faults // _LAYER_SHARE]
 
     def try_one(self, index: int) -> CatalogueTrial:
-        """Plant one fault: of an equation, then of state."""
+        """Plant one fault: of an equation, then of state, then of a layer."""
         if index >= len(self.chosen):
-            return self._state(self.state[index - len(self.chosen)])
+            other = self.others[index - len(self.chosen)]
+            return self._layer(other) if isinstance(other, LayerFault) else self._state(other)
         fault = CATALOGUE[self.chosen[index]]
         recognition = Recognition(Layout(), self.repertoire, trusted=True)
         found = detect(planted(fault), recognition, Options(self.plan.examples, self.plan.seed))
@@ -87,6 +104,30 @@ class CatalogueTrials:
         other = replace(case.at(moved), inputs=case.inputs + 0.5)
         how = _fault(subject, case, other) or _fault(subject, other)
         return CatalogueTrial(fault.name, how)
+
+    def _layer(self, fault: LayerFault) -> CatalogueTrial:
+        """In the reference of the layer, judged as that one was recognised."""
+        text = planted_source(fault)
+        if text is None:
+            return CatalogueTrial(fault.name, "", visible=False)
+        original = _of_text(fault.layer, str(source_of(fault.layer)))
+        judge = self._judges.get(fault.layer) or OperationJudge(original, fault.layer, self.plan)
+        self._judges[fault.layer] = judge
+        subject = _of_text(fault.layer, text)
+        found = judge.detect(subject)
+        if found is None:
+            return CatalogueTrial(fault.name, "")
+        result = judge.diagnosed(subject, original, found) if self.plan.diagnosed else None
+        if result is None:
+            return CatalogueTrial(fault.name, found.how)
+        diagnosed, wrong = result
+        return CatalogueTrial(
+            fault.name, found.how, True, replace(diagnosed, wrong=(f"{fault.name}: {wrong}",) if wrong else ())
+        )
+
+
+def _of_text(layer: str, text: str) -> LocalSubject:
+    return Source(text, f"{layer}.py", SubjectConfiguration(layer=layer)).subject()
 
 
 def _shows(fault: Fault, case: Case) -> bool:

@@ -5,12 +5,15 @@ Each process makes its own trials from the same setup, so that only numbers go t
 
 import contextlib
 import multiprocessing
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from gradcheck.campaign.selftest.catalogue_trials import CatalogueTrials
 from gradcheck.campaign.selftest.mutant_trials import MutantTrials
@@ -91,6 +94,8 @@ class _Spread:
 
 
 def _begin(kind: str, payload: Any) -> None:
+    warnings.simplefilter("ignore")  # mutants overflow, and divide by zero, as they please
+    np.seterr(all="ignore")
     _OWN["trials"] = CatalogueTrials(*payload) if kind == "catalogue" else MutantTrials(payload)
     with contextlib.suppress(ImportError):  # no resource limits on Windows
         from gradcheck.isolation.limits import limit_memory

@@ -62,7 +62,8 @@ class _Run:
         name = str(self.setup.path)
         fault = trials.original_fault()
         if fault and fault != "unstable":
-            return None, f"{name} is not correct itself ({fault.replace('_', ' ')}): see `gradcheck verify {name}`"
+            why = f"it needs a file that passes: see `gradcheck verify {name}`"
+            return None, f"{name} is not correct itself ({fault.replace('_', ' ')}), and nothing was planted; {why}"
         done: list[MutantTrial] = []
         for trial in self._spread("mutants", trials, len(trials.chosen), self.setup):
             done.append(trial if isinstance(trial, MutantTrial) else MutantTrial(trial.how))
@@ -71,7 +72,8 @@ class _Run:
         blind = sum(s.kind == "blind spot" for s in survivors)
         diagnosed = sum((t.diagnosed for t in done if t.diagnosed), Diagnosed())
         counts = (len(trials.possible), len(done), found.total() + blind, found.total())
-        return MutantResult(name, *counts, survivors, diagnosed, ways(found)), ""
+        place = "the layer" if trials.original.offer.kind == "network" else "every wrong argument"
+        return MutantResult(name, *counts, survivors, diagnosed, ways(found), place), ""
 
     def _spread(self, kind: str, trials: Any, count: int, payload: Any) -> Iterator[Any]:
         """The outcomes in order, as far as the budget goes."""
