@@ -56,11 +56,13 @@ def render(report: Report) -> str:
 
 def collect(reports: Sequence[Report]) -> str:
     """The table, and the counts below it."""
-    lines = []
     found = rows(reports)
-    width = min(max((len(row.subject) for row in found), default=0), 44)
-    for row in found:
-        head = f"{row.verdict.upper():12}  {_cut(row.subject, width):{width}}  {row.seconds:>6}  "
+    folder = _folder([row.subject for row in found])
+    lines = [f"in {folder}", ""] if folder else []
+    names = [row.subject.removeprefix(folder) for row in found]
+    width = min(max(map(len, names), default=0), 44)
+    for row, name in zip(found, names, strict=True):
+        head = f"{row.verdict.upper():12}  {_cut(name, width):{width}}  {row.seconds:>6}  "
         lines.append(f"{head}{_said(row)}".rstrip())
     return wording.defused("\n".join([*lines, "", counts(reports)]) + "\n")
 
@@ -86,6 +88,12 @@ def main_finding(report: Report) -> Finding | None:
     return next(iter([*deciding, *report.findings]), None)
 
 
+def _folder(names: Sequence[str]) -> str:
+    """``submissions/`` where all of several subjects lie in it; else empty."""
+    folders = {name.rpartition("/")[0] for name in names}
+    return f"{folders.pop()}/" if len(names) > 1 and len(folders) == 1 and "" not in folders else ""
+
+
 def _row(report: Report) -> Row:
     finding = main_finding(report)
     seconds = report.environment.get("seconds")
@@ -109,7 +117,7 @@ def _words(finding: Finding) -> str:
     """The first explanation, the first line of what happened for a failure, else the title."""
     if finding.explanations:
         return wording.one_line(finding.explanations[0].title)
-    if finding.verdict in ("error", "inconclusive") and finding.detail.strip():
+    if finding.code.name.startswith("GC9") and finding.detail.strip():
         return wording.one_line(finding.detail.strip().splitlines()[0])
     return wording.title(finding)
 

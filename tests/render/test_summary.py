@@ -49,3 +49,21 @@ def test_no_cell_is_a_formula(samples):
     (row,) = csv.DictReader(StringIO(summary.render_csv(report)))
     assert row["subject"] == "'=cmd|' /C calc'!A0"
     assert row["convention"] == "'+1"
+
+
+def test_the_folder_of_all_is_said_once(samples):
+    """A class is one folder: lines begin with what tells them apart."""
+    reports = [
+        replace(samples.passing(), subject=SubjectInfo(f"class/{n}.py", None, None, None)) for n in ("ada", "bob")
+    ]
+    head, _, first, *_ = summary.collect(reports).splitlines()
+    assert (head, first.split()[1]) == ("in class/", "ada.py")
+
+
+def test_an_exception_is_told_even_where_it_is_a_fault(samples):
+    """The message says more than the title."""
+    (finding,) = samples.broken().findings
+    report = replace(
+        samples.broken(), verdict="fail", findings=(replace(finding, verdict="fail", detail="ValueError: shapes"),)
+    )
+    assert "GC902 ValueError: shapes" in summary.render(report)
