@@ -11,6 +11,7 @@ import numpy as np
 from hypothesis import Phase, given, seed, settings
 
 from gradcheck.campaign.findings import failure_of, finding_of
+from gradcheck.campaign.power import Evidence, vacuous
 from gradcheck.campaign.session import report_of
 from gradcheck.campaign.verification import Options, Outcome, quiet_settings
 from gradcheck.checks import Fault
@@ -21,7 +22,7 @@ from gradcheck.networks import OperationCase
 from gradcheck.numerics import Array, Estimate
 from gradcheck.numerics.trees import leaves
 from gradcheck.oracles.functions import reference_vjp
-from gradcheck.report import Code, Finding, Power, Recognised, Report, SubjectInfo, Tally
+from gradcheck.report import Code, Finding, Recognised, Report, SubjectInfo, Tally
 from gradcheck.subjects import SubjectConfiguration, autograd_function, custom_rule
 from gradcheck.subjects.arrays import differentiable
 from gradcheck.subjects.function import CONVENTIONS, MIXED, ROUNDOFF, Convention, FunctionAdapter, FunctionSubject
@@ -111,7 +112,7 @@ class _Campaign:
     implied: bool = False
     subject: FunctionSubject = field(init=False)
     kinks: dict[str, float] = field(default_factory=dict)
-    power: dict[str, list[float]] = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=Evidence)
     silent: Counter[str] = field(default_factory=Counter)
     cases: int = 0
     components: int = 0
@@ -140,7 +141,8 @@ class _Campaign:
                 return Outcome((self._finding(found, case),), self._tally(), ())
             self._note(found)
             previous = case
-        return Outcome((), self._tally(), tuple(self._powers()))
+        nothing = (vacuous(self.silent),) if self.silent and not self.cases else ()
+        return Outcome(nothing, self._tally(), tuple(self.evidence.powers()))
 
     def conventions(self) -> Iterator[Recognised]:
         """The complex convention, and what is claimed at kinks that were met."""
@@ -241,17 +243,10 @@ class _Campaign:
             return
         self.cases += 1
         self.components += examination.components
-        for n, p in examination.power.items():
-            self.power.setdefault(n, []).append(p)
+        self.evidence.note(examination)
 
     def _tally(self) -> Tally:
         return Tally(self.cases, self.components, self.silent.total(), dict(self.silent))
-
-    def _powers(self) -> Iterator[Power]:
-        for name, values in sorted(self.power.items()):
-            finite = [p for p in values if np.isfinite(p)]
-            if finite:
-                yield Power(name, float(np.median(finite)), 1.0, len(finite))
 
 
 def _same_shapes(a: OperationCase, b: OperationCase) -> bool:

@@ -1,7 +1,7 @@
 """Verify single layers and plain functions: draw arguments and a random cotangent, climb the ladder, keep the smallest."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +10,7 @@ from gradcheck.campaign.chains import in_chain
 from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
 from gradcheck.campaign.ignoring import Ignoring, told
 from gradcheck.campaign.layers import STRUCTURES, trusted_at, verify_layer
+from gradcheck.campaign.power import Evidence, vacuous
 from gradcheck.campaign.verification import FATAL, Options, Outcome
 from gradcheck.checks import Examination
 from gradcheck.checks.ladder import effects
@@ -20,7 +21,7 @@ from gradcheck.networks import OperationCase, activation_named
 from gradcheck.networks.sampling import MARGIN
 from gradcheck.oracles.layers import layer_of
 from gradcheck.oracles.operations import activation_of, trusted_operation
-from gradcheck.report import Finding, Place, Power, Tally
+from gradcheck.report import Code, Finding, Place, Tally
 from gradcheck.subjects import Layout, Subject
 from gradcheck.subjects.claims import PLAIN_FUNCTION
 
@@ -80,7 +81,7 @@ def verify_function(subject: Subject, layout: Layout, draw: Draw, reference: Ref
     """The campaign of one operation; sizes grow with the case number, so that the first failure is among the smallest."""
     generator = np.random.default_rng([options.seed, 7])
     silent: Counter[str] = Counter()
-    power: dict[str, list[float]] = {}
+    evidence = Evidence()
     checked = components = 0
     previous: OperationCase | None = None
     ignoring = Ignoring(options.selection, lambda _: None)
@@ -104,13 +105,14 @@ def verify_function(subject: Subject, layout: Layout, draw: Draw, reference: Ref
             silent[found.silent] += 1
             continue
         checked, components = checked + 1, components + found.components
-        for n, p in found.power.items():
-            power.setdefault(n, []).append(p)
+        evidence.note(found)
         if options.progress is not None:
             options.progress(k + 1, options.max_examples)
     notes = tuple(f"{case.operation}: {note}" for note in told(ignoring.counts, options.max_examples))
     tally = Tally(checked, components, silent.total(), dict(silent))
-    return Outcome((), tally, tuple(_powers(power)), notes, ignored=ignoring.counts)
+    code = Code.GC951 if ignoring.counts else Code.GC952
+    nothing = (vacuous(silent, code),) if silent and not checked else ()
+    return Outcome(nothing, tally, tuple(evidence.powers()), notes, ignored=ignoring.counts)
 
 
 def _examined(
@@ -219,10 +221,3 @@ def _finding(found: Examination, case: OperationCase) -> Finding:
     if finding.code.name != "GC405" or not found.wrong:
         return finding
     return replace(finding, places=tuple(Place(f"gradient of {n}") for n in found.wrong))
-
-
-def _powers(power: dict[str, list[float]]) -> Iterator[Power]:
-    for name, values in sorted(power.items()):
-        finite = [p for p in values if np.isfinite(p)]
-        if finite:
-            yield Power(name, float(np.median(finite)), 1.0, len(finite))

@@ -19,6 +19,7 @@ from gradcheck.campaign import batch_of_one
 from gradcheck.campaign.diagnosing import Inquiry, explained
 from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
 from gradcheck.campaign.ignoring import Ignoring, told
+from gradcheck.campaign.power import vacuous
 from gradcheck.campaign.region import region
 from gradcheck.checks import Examination, Fault, Recognition, examine
 from gradcheck.checks.localisation import Place
@@ -456,9 +457,8 @@ class _Campaign:
 
     def _no_evidence(self) -> Finding:
         if self.record.silent:
-            reasons = "; ".join(f"{reason} ({n} cases)" for reason, n in self.record.silent.items())
             code = Code.GC953 if SOMETHING in self.record.silent else Code.GC951 if self.ignoring.counts else Code.GC952
-            return nothing_checked(f"no case was evidence: {reasons}", code)
+            return vacuous(self.record.silent, code)
         return nothing_checked("no case was run: raise --max-examples or --budget")
 
     def _outcome(self, findings: Sequence[Finding]) -> Outcome:

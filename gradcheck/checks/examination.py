@@ -41,6 +41,10 @@ BY_DIFFERENCES = frozenset({Fault.FORWARD, Fault.COST_CODE, Fault.SCALE, Fault.A
 """Faults that rest on finite differences, and are reported only when fresh ones confirm them."""
 
 
+VACUOUS = "no tensor's gradient stands out of rounding"
+"""Why a saturated or dead case, or one with a cotangent of zero, is no evidence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Examination:
     """The outcome of one case.
@@ -48,6 +52,8 @@ class Examination:
     fault: the first broken rung, None when clean. silent: why the case is no evidence, empty otherwise.
     power: per tensor, the smallest relative error that would have been seen. agreement: the largest ratio of
     |own − trusted| to the sum of their bounds. confidence: with which the power holds, 1 where components were compared.
+    miss: per tensor that was judged along one Gaussian direction, κ: an error of relative norm ρ escapes with probability at
+    most κ/ρ.
     error_bound: where projections judged, the largest error of a tensor, over its norm, that is compatible with what was seen.
     """
 
@@ -64,3 +70,4 @@ class Examination:
     wrong: tuple[str, ...] = ()
     confidence: float = 1.0
     error_bound: float = 0.0
+    miss: Mapping[str, float] = field(default_factory=dict)

@@ -11,13 +11,15 @@ import numpy as np
 
 from gradcheck.checks.claim_noise import claim_error
 from gradcheck.checks.comparison import Discrepancy, compare
-from gradcheck.checks.ladder import Examination, Fault, effects, own_discrepancies, structure
+from gradcheck.checks.ladder import NO_POWER, Examination, Fault, clean, effects, own_discrepancies, structure
 from gradcheck.checks.laws import linear
 from gradcheck.checks.operations import Trusted
+from gradcheck.checks.own_cost import why_silent
+from gradcheck.checks.projection import ATTEMPTS, miss_scale
 from gradcheck.errors import SubjectError
 from gradcheck.networks import OperationCase
 from gradcheck.numerics import Array, Arrays, Estimate, axpy, basis, random_direction
-from gradcheck.oracles.finite_difference import Derivative, directional, ladder, ladder_points
+from gradcheck.oracles.finite_difference import RATIO, Derivative, directional, ladder, ladder_points
 from gradcheck.oracles.one_sided import Sides, sides
 from gradcheck.subjects.function import ROUNDOFF
 from gradcheck.subjects.layout import Layout
@@ -52,7 +54,7 @@ class Differences:
 
     def along(self, directions: Sequence[Arrays], attempt: int) -> list[Derivative]:
         """Derivatives along these; each attempt starts with smaller steps."""
-        shrink = 16.0**-attempt
+        shrink = RATIO**-attempt
         steps = [shrink * first_step(self.case.arguments, v) for v in directions]
         return directional(
             self.evaluate, self.case.arguments, directions, steps, levels=LEVELS, roundoff=self.u
@@ -81,7 +83,7 @@ def examine_function(
     estimate = Estimate(claim.gradient, _claim_error(subject, case, claim.gradient, trusted), "claim")
     differences = Differences(subject, case, ROUNDOFF[differenced or case.dtype])
     found = _judged(differences, estimate, trusted, value, 0)
-    for attempt in (1, 2):
+    for attempt in range(1, ATTEMPTS):
         if found.examination.fault is None:
             break
         again = _judged(differences, estimate, trusted, value, attempt)
@@ -105,6 +107,11 @@ def _claim_error(subject: Subject, case: OperationCase, claim: Arrays, trusted: 
 
     error = claim_error(evaluate, case.arguments, claim, ROUNDOFF[case.dtype], _seed(case, 9))
     return {n: np.maximum(e, trusted.pullback.error[n]) if trusted else e for n, e in error.items()}
+
+
+def worth_of(dtype: str, least: float) -> float:
+    """The relative error that a case must show to count: some hundred roundings where half precision can do no better."""
+    return max(least, min(1e3 * ROUNDOFF[dtype], 0.5))
 
 
 def _seed(case: OperationCase, salt: int) -> int:
@@ -135,7 +142,7 @@ def _judged(
         return Examined(bad, {})
     if trusted is None:
         return _own_only(differences, claim, own)
-    cell = _triangle(claim, trusted, own, value)
+    cell = _triangle(claim, trusted, own, value, worth_of(differences.case.dtype, NO_POWER))
     return _kink_or(cell, differences, claim) if cell.fault is Fault.BACKWARD else Examined(cell, {})
 
 
@@ -174,9 +181,11 @@ def _ratios(estimate: Estimate, own: Mapping[str, tuple[Arrays, Derivative]]) ->
     return out
 
 
-def _power(claim: Estimate, v: Arrays, derivative: Derivative) -> float:
+def _miss(claim: Estimate, v: Arrays, derivative: Derivative) -> float:
+    """κ of a direction over one argument: an error must show in the first attempt and, with smaller steps, in the others."""
     size = float(np.sqrt(sum(np.sum(claim.value[n] ** 2) for n in v)))
-    return (derivative.error + claim.along(v)[1]) / size if size > 0 else float("inf")
+    slack = claim.along(v)[1]
+    return miss_scale([slack + derivative.error, *[slack + derivative.finer] * (ATTEMPTS - 1)], size)
 
 
 def _own_only(
@@ -189,31 +198,34 @@ def _own_only(
         message = "the claim is not the derivative of its own forward pass"
         shown = own_discrepancies(claim, own, known)
         return Examined(Examination(Fault.BACKWARD, "projection", message, wrong[0], shown, wrong=wrong), {})
-    power = {n: _power(claim, *own[n]) for n in known}
+    miss = {n: _miss(claim, *own[n]) for n in known}
     kinks: dict[str, float] = {}
-    components = len(known)
+    components, telling = len(known), any(m < worth_of(differences.case.dtype, USABLE) for m in miss.values())
     for n in (n for n, r in ratios.items() if r is None):
         at = _components(differences, claim, n)
         if at.fault is not None:
             return Examined(at.fault, {})
-        components += at.checked
+        components, telling = components + at.checked, telling or at.telling
         kinks.update(at.kinks)
-    silent = "" if components else "finite differences gave no usable bound"
-    return Examined(Examination(None, "projection", power=power, components=components, silent=silent), kinks)
+    silent = "" if telling else why_silent(claim.value)
+    return Examined(Examination(None, "projection", miss=miss, components=components, silent=silent), kinks)
 
 
 @dataclass(frozen=True, slots=True)
 class _Componentwise:
+    """telling: whether a component that is not zero was among them."""
+
     checked: int
     kinks: Mapping[str, float]
     fault: Examination | None = None
+    telling: bool = False
 
 
 def _components(differences: Differences, claim: Estimate, name: str) -> _Componentwise:
     """Component by component: smooth ones against the derivative, those at a kink against the interval of slopes."""
     arguments = differences.case.arguments
     indices = list(np.ndindex(arguments[name].shape))[:MOST_COMPONENTS]
-    checked, kinks = 0, {}
+    checked, kinks, telling = 0, {}, False
     for index, slopes in zip(indices, _slopes(differences, name, indices), strict=True):
         g, e = float(claim.value[name][index]), float(claim.error[name][index])
         low, high = slopes.interval
@@ -224,6 +236,7 @@ def _components(differences: Differences, claim: Estimate, name: str) -> _Compon
         if low - jump - e <= g <= high + jump + e:
             inside = low - e <= g <= high + e
             checked += inside
+            telling = telling or (inside and size > 0)
             if inside and slopes.kink:
                 kinks[name] = float(np.clip((g - slopes.left.value) / (slopes.right.value - slopes.left.value), 0, 1))
             continue
@@ -233,7 +246,7 @@ def _components(differences: Differences, claim: Estimate, name: str) -> _Compon
         )
         fault = Examination(Fault.BACKWARD, "components", f"the claim is {where}", name, (shown,), wrong=(name,))
         return _Componentwise(checked, {}, fault)
-    return _Componentwise(checked, kinks)
+    return _Componentwise(checked, kinks, telling=telling)
 
 
 def _slopes(differences: Differences, name: str, indices: Sequence[tuple[int, ...]]) -> list[Sides]:
@@ -255,7 +268,7 @@ def _close(arguments: Arrays, name: str, step: float) -> list[Arrays]:
 
 
 def _triangle(
-    claim: Estimate, trusted: Trusted, own: Mapping[str, tuple[Arrays, Derivative]], value: Array | None
+    claim: Estimate, trusted: Trusted, own: Mapping[str, tuple[Arrays, Derivative]], value: Array | None, worth: float
 ) -> Examination:
     comparison = compare(claim, trusted.pullback)
     own_claim, own_trusted = _ratios(claim, own), _ratios(trusted.pullback, own)
@@ -263,7 +276,7 @@ def _triangle(
     trusted_agrees = all(r <= 1 for r in own_trusted.values() if r is not None)
     output_agrees = value is None or bool(np.all(np.abs(value - trusted.output) <= trusted.output_error))
     if comparison.agrees and own_agrees and output_agrees:
-        return Examination(None, "components", power=comparison.power, components=comparison.components)
+        return clean(comparison, 0.0, worth)
     wrong = tuple(comparison.wrong()) or tuple(n for n, r in own_claim.items() if r is not None and r > 1)
     shown = comparison.discrepancies or own_discrepancies(claim, own, own_claim)
     if not output_agrees:

@@ -22,7 +22,7 @@ from gradcheck.checks.differences import (
     ratio_of,
     smooth_step,
 )
-from gradcheck.checks.examination import BY_DIFFERENCES, Examination, Fault
+from gradcheck.checks.examination import BY_DIFFERENCES, VACUOUS, Examination, Fault
 from gradcheck.checks.own_cost import located, own_triangle
 from gradcheck.checks.projection import ATTEMPTS
 from gradcheck.checks.screening import screen
@@ -214,11 +214,9 @@ def _only_single(case: Case, claim: Arrays) -> bool:
     return corner(case, claim, rounding_bounds(case, "float32"), same=False).comparison.agrees
 
 
-def clean(against: Comparison, agreement: float) -> Examination:
+def clean(against: Comparison, agreement: float, no_power: float = NO_POWER) -> Examination:
     """No discrepancy; silent where no tensor's gradient stands out of rounding."""
-    silent = (
-        "" if any(p < NO_POWER for p in against.typical.values()) else "no tensor's gradient stands out of rounding"
-    )
+    silent = "" if any(p < no_power for p in against.typical.values()) else VACUOUS
     return Examination(
         None, "components", power=against.power, components=against.components, silent=silent, agreement=agreement
     )

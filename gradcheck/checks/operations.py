@@ -10,11 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.checks.comparison import Discrepancy, compare, relative_power
+from gradcheck.checks.differences import FD_NO_POWER
 from gradcheck.checks.ladder import Examination, Fault, against_own, clean, effects, own_discrepancies, structure
 from gradcheck.checks.laws import linear
+from gradcheck.checks.own_cost import why_silent
+from gradcheck.checks.projection import ATTEMPTS, miss_scale
 from gradcheck.networks import OperationCase
 from gradcheck.numerics import Array, Arrays, Estimate, random_direction, unit_roundoff
-from gradcheck.oracles.finite_difference import Derivative, directional
+from gradcheck.oracles.finite_difference import RATIO, Derivative, directional
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.protocol import Subject
 
@@ -59,10 +62,15 @@ def examine_operation(
         found = _triangle(estimate, trusted, {}, value)
         if found.fault is None:
             return found
-    own = own_differences(subject, case, layout, estimate)
-    if trusted is None:
-        return _own_only(estimate, own)
-    return _triangle(estimate, trusted, own, value)
+    own = own_differences(subject, case, layout, estimate, 0)
+    if trusted is not None:
+        return _triangle(estimate, trusted, own, value)
+    found = _own_only(estimate, own)
+    for attempt in range(1, ATTEMPTS) if found.fault is not None else ():
+        again = _own_only(estimate, own_differences(subject, case, layout, estimate, attempt))
+        if again.fault is None:
+            return again
+    return found
 
 
 def rounding_guess(case: OperationCase, gradient: Arrays) -> dict[str, Array]:
@@ -72,13 +80,13 @@ def rounding_guess(case: OperationCase, gradient: Arrays) -> dict[str, Array]:
 
 
 def own_differences(
-    subject: Subject, case: OperationCase, layout: Layout, claim: Estimate
+    subject: Subject, case: OperationCase, layout: Layout, claim: Estimate, attempt: int
 ) -> dict[str, tuple[Arrays, Derivative]]:
-    """One Gaussian direction per argument; the differences of ⟨cotangent, output⟩ along it."""
-    generator = np.random.default_rng(int(np.abs(case.cotangent).sum() * 1e6) % 2**32)
+    """One Gaussian direction per argument; the differences of ⟨cotangent, output⟩ along it, each attempt with smaller steps."""
+    generator = np.random.default_rng([int(np.abs(case.cotangent).sum() * 1e6) % 2**32, attempt])
     names = list(claim.value)
     directions = [random_direction(case.arguments, generator, [n]) for n in names]
-    steps = [first_step(case.arguments[n], v[n]) for n, v in zip(names, directions, strict=True)]
+    steps = [first_step(case.arguments[n], v[n]) / RATIO**attempt for n, v in zip(names, directions, strict=True)]
 
     def evaluate(points: Sequence[Arrays]) -> list[float]:
         outputs = subject.forward([case.at(p) for p in points], layout)
@@ -146,11 +154,15 @@ def _own_only(claim: Estimate, own: Mapping[str, tuple[Arrays, Derivative]]) -> 
         return Examination(
             Fault.BACKWARD, "projection", message, wrong[0], own_discrepancies(claim, own, known), wrong=wrong
         )
-    power = {
-        n: (own[n][1].error / norm if (norm := float(np.linalg.norm(claim.value[n]))) else float("inf")) for n in known
-    }
-    silent = "" if known else "finite differences gave no usable bound"
-    return Examination(None, "projection", power=power, components=len(known), silent=silent)
+    miss = {n: _miss(claim, n, *own[n]) for n in known}
+    silent = "" if any(m < FD_NO_POWER for m in miss.values()) else why_silent(claim.value)
+    return Examination(None, "projection", miss=miss, components=len(known), silent=silent)
+
+
+def _miss(claim: Estimate, name: str, v: Arrays, derivative: Derivative) -> float:
+    slack = claim.along(v)[1]
+    bounds = [slack + derivative.error, *[slack + derivative.finer] * (ATTEMPTS - 1)]
+    return miss_scale(bounds, float(np.linalg.norm(claim.value[name])))
 
 
 def power_of(trusted: Trusted) -> dict[str, float]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gradcheck.checks.comparison import Discrepancy
 from gradcheck.checks.differences import FD_NO_POWER
-from gradcheck.checks.examination import Examination, Fault
+from gradcheck.checks.examination import VACUOUS, Examination, Fault
 from gradcheck.checks.projection import (
     Projection,
     directions_of,
@@ -158,7 +158,7 @@ def _clean(claim: Estimate, projections: Projections) -> Examination:
         if ps and norm > 0:
             confidence = min(confidence, sure)
             largest = max(largest, error_norm_bound(ps) / norm)
-    silent = "" if any(p < FD_NO_POWER for p in power.values()) else _why_silent(projections)
+    silent = "" if any(p < FD_NO_POWER for p in power.values()) else _why_silent(claim, projections)
     components = sum(len(seen.projections) for seen in projections.values())
     return Examination(
         None,
@@ -171,9 +171,14 @@ def _clean(claim: Estimate, projections: Projections) -> Examination:
     )
 
 
-def _why_silent(projections: Projections) -> str:
+def _why_silent(claim: Estimate, projections: Projections) -> str:
     reasons = [seen.reason for seen in projections.values() if seen.reason]
-    return reasons[0] if reasons else "finite differences gave no usable bound"
+    return reasons[0] if reasons else why_silent(claim.value)
+
+
+def why_silent(claim: Arrays) -> str:
+    """Why differences without a usable bound have none: there may be nothing to see."""
+    return "finite differences gave no usable bound" if any(np.any(g) for g in claim.values()) else VACUOUS
 
 
 def _constant_ratio(projections: Sequence[Projection]) -> float | None:

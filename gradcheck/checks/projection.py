@@ -67,6 +67,14 @@ def visible_error(bounds: Sequence[float], confidence: float = CONFIDENCE) -> fl
     return math.sqrt(2 / math.pi) * mean * math.pow(1 - confidence, -1 / k)
 
 
+def miss_scale(bounds: Sequence[float], norm: float) -> float:
+    """κ: an error of relative norm ρ is seen along each of these independent directions but with probability κ/ρ at most.
+
+    bounds: of one direction for each attempt, all of which must show it. norm: of the gradient; without one κ is inf.
+    """
+    return math.sqrt(2 / math.pi) * sum(bounds) / norm if norm > 0 else math.inf
+
+
 def error_norm_bound(projections: Sequence[Projection], confidence: float = CONFIDENCE) -> float:
     """Upper confidence bound of ‖e‖ from the residuals that were seen, each widened by its bound; inf without projections."""
     if not projections:
