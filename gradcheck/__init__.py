@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from gradcheck.api import ReplayResult, check_vjp, replay, verify, verify_many
+from gradcheck.api import ReplayResult, check_hvp, check_jvp, check_vjp, replay, verify, verify_many
 from gradcheck.errors import GradcheckError, SubjectError, UsageError
 from gradcheck.version import __version__
 
@@ -20,6 +20,8 @@ __all__ = [
     "SubjectError",
     "UsageError",
     "__version__",
+    "check_hvp",
+    "check_jvp",
     "check_vjp",
     "replay",
     "strategies",

@@ -214,6 +214,62 @@ def check_vjp(
     )
 
 
+def check_jvp(
+    primal: Callable[..., Any],
+    pushforward: Callable[..., Any],
+    arguments: Any,
+    *,
+    reference: Callable[..., Any] | None = None,
+    static: Mapping[str, Any] | None = None,
+    max_examples: int = 50,
+    seed: int | None = None,
+) -> "Report":
+    """Check a hand-written forward-mode derivative (a Jacobian-vector product) against differences of its own primal.
+
+    primal(*arguments, **static) -> a pytree of arrays or numbers. pushforward(tangents, *arguments, **static) -> the tangent
+    of the output, in the output's structure, or the pair (output, tangent) as jax.jvp returns it; tangents: one a argument in
+    a tuple, bare for a single argument, None where an argument holds no floating-point numbers.
+
+    arguments, reference, static: as in `check_vjp`. Each argument is moved alone and all are moved together, along Gaussian
+    tangents. At a kink any value between the one-sided derivatives is a convention.
+
+    Returns the report. Raises UsageError for the caller's own mistakes.
+    """
+    from gradcheck.campaign.forward_mode import verify_pushforward
+
+    _require_positive("max_examples", max_examples)
+    return verify_pushforward(primal, pushforward, arguments, reference, max_examples, seed or 0, static)
+
+
+def check_hvp(
+    cost: Callable[..., Any],
+    product: Callable[..., Any],
+    arguments: Any,
+    *,
+    gradient: Callable[..., Any] | None = None,
+    reference: Callable[..., Any] | None = None,
+    static: Mapping[str, Any] | None = None,
+    max_examples: int = 50,
+    seed: int | None = None,
+) -> "Report":
+    """Check a hand-written Hessian-vector product of a scalar cost.
+
+    cost(*arguments, **static) -> a real number. product(vectors, *arguments, **static) -> H v, one array (pytree) an argument
+    in its structure, bare for a single argument; vectors: likewise.
+    gradient(*arguments, **static): the cost's gradient, in the same form; with it H v is judged as the derivative of the
+    gradient along v, to a few parts in 1e11. Without it differences of differences of the cost judge, to a few parts in 1e7.
+    reference: the cost in jax.numpy. The symmetry ⟨u, H v⟩ = ⟨v, H u⟩ is checked in any case.
+
+    Returns the report. Raises UsageError for the caller's own mistakes, complex arguments among them.
+    """
+    from gradcheck.campaign.hessian_products import verify_hessian_product
+
+    _require_positive("max_examples", max_examples)
+    return verify_hessian_product(
+        cost, product, arguments, gradient, reference, max_examples, seed or 0, static
+    )  # fmt: skip
+
+
 def _target(target: Any, object_name: str | None) -> Any:
     from gradcheck.campaign.session import Target
     from gradcheck.subjects import split_target
@@ -233,4 +289,14 @@ def _require_positive(name: str, value: float | None) -> None:
         raise UsageError(msg)
 
 
-__all__: Sequence[str] = ["ReplayResult", "SubjectError", "UsageError", "check_vjp", "replay", "verify", "verify_many"]
+__all__: Sequence[str] = [
+    "ReplayResult",
+    "SubjectError",
+    "UsageError",
+    "check_hvp",
+    "check_jvp",
+    "check_vjp",
+    "replay",
+    "verify",
+    "verify_many",
+]

@@ -5,6 +5,7 @@ plain strings cross the workers of pytest-xdist.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from os import PathLike, fspath, sep
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -44,9 +45,10 @@ class Outcome:
 
 
 class Gradcheck:
-    """The fixture `gradcheck`: call it with a subject, or use `vjp` for a primal with its pullback.
+    """The fixture `gradcheck`: call it with a subject, or use `vjp` for a primal with its pullback,
+    `jvp` for a tangent map and `hvp` for a Hessian-vector product.
 
-    Both fail the test, with the finding as the message, unless the verdict is pass; `check=False` only gives a report.
+    All fail the test, with the finding as the message, unless the verdict is pass; `check=False` only gives a report.
     """
 
     def __init__(self, item: pytest.Item) -> None:
@@ -69,9 +71,42 @@ class Gradcheck:
     ) -> "Report":
         """Verify a pullback against its primal at the given arguments, as `gradcheck.check_vjp` does."""
         __tracebackhide__ = True
+        return self._function("check_vjp", (primal, pullback, arguments), options, check=check)
+
+    def jvp(
+        self,
+        primal: Callable[..., Any],
+        pushforward: Callable[..., Any],
+        arguments: Any,
+        *,
+        check: bool = True,
+        **options: Any,
+    ) -> "Report":
+        """Verify a Jacobian-vector product against its primal, as `gradcheck.check_jvp` does."""
+        __tracebackhide__ = True
+        return self._function("check_jvp", (primal, pushforward, arguments), options, check=check)
+
+    def hvp(
+        self,
+        cost: Callable[..., Any],
+        product: Callable[..., Any],
+        arguments: Any,
+        *,
+        check: bool = True,
+        **options: Any,
+    ) -> "Report":
+        """Verify a Hessian-vector product against its cost, as `gradcheck.check_hvp` does."""
+        __tracebackhide__ = True
+        return self._function("check_hvp", (cost, product, arguments), options, check=check)
+
+    def _function(self, name: str, given: tuple[Any, ...], options: Mapping[str, Any], *, check: bool) -> "Report":
+        __tracebackhide__ = True
         wanted = _options(self._item.config, options, ("seed", "max_examples"))
-        outcome = _attempt(lambda: _recorded(self._item, _check_vjp(primal, pullback, arguments, wanted)))
-        return _checked(outcome, check=check)
+
+        def run() -> "Report":
+            return _recorded(self._item, getattr(import_module("gradcheck.api"), name)(*given, **wanted))
+
+        return _checked(_attempt(run), check=check)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -194,12 +229,6 @@ def _verified(item: pytest.Item, subject: Any, options: Mapping[str, Any]) -> "R
     else:
         report = verify(subject, **{"in_process": True, **wanted})
     return _recorded(item, report)
-
-
-def _check_vjp(primal: Any, pullback: Any, arguments: Any, options: Mapping[str, Any]) -> "Report":
-    from gradcheck.api import check_vjp
-
-    return check_vjp(primal, pullback, arguments, **options)
 
 
 def _located(item: pytest.Item, target: str) -> tuple[Path, str | None]:

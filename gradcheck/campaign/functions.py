@@ -19,7 +19,7 @@ from gradcheck.checks.functions import Examined, examine_function
 from gradcheck.checks.operations import Trusted
 from gradcheck.errors import SubjectError, UsageError
 from gradcheck.networks import OperationCase
-from gradcheck.numerics import Array, Estimate
+from gradcheck.numerics import Array, Arrays, Estimate
 from gradcheck.numerics.trees import leaves
 from gradcheck.oracles.functions import reference_vjp
 from gradcheck.report import Code, Finding, Recognised, Report, SubjectInfo, Tally
@@ -62,7 +62,7 @@ def verify_pair(
     adapter = FunctionAdapter(
         pair.primal, pair.pullback, name, static or {}, CONVENTIONS[convention or "jax"], pair.forward
     )
-    campaign = _Campaign(adapter, examples, reference or pair.reference, options, convention, reference is None)
+    campaign = Campaign(adapter, examples, reference or pair.reference, options, convention, reference is None)
     try:
         outcome = campaign.run()
     except SubjectError as error:
@@ -98,7 +98,7 @@ def _convention(said: str | None) -> str | None:
 
 
 @dataclass(slots=True)
-class _Campaign:
+class Campaign:
     """All cases of one function, until the first that breaks.
 
     implied: nobody gave the reference; where jax cannot differentiate it, differences judge alone.
@@ -191,11 +191,8 @@ class _Campaign:
     def _trusted(self, case: OperationCase) -> Trusted | None:
         if self.reference is None:
             return None
-        form, results = self.adapter.form(case)
         try:
-            value, value_error, gradient, error = reference_vjp(
-                self.reference, form, results, case.arguments, case.cotangent, self.adapter.static
-            )
+            value, value_error, gradient, error = self._referred(self.reference, case)
         except UsageError:
             if not self.implied:
                 raise
@@ -206,6 +203,11 @@ class _Campaign:
         scale = ROUNDOFF[case.dtype] / ROUNDOFF["float64"]
         slack = 4 * scale * value_error + 8 * ROUNDOFF[case.dtype] * float(np.max(np.abs(value), initial=0.0))
         return Trusted(value, slack, Estimate(gradient, {n: scale * e for n, e in error.items()}, "jax.grad"))
+
+    def _referred(self, reference: Callable[..., Any], case: OperationCase) -> tuple[Array, Array, Arrays, Arrays]:
+        """Value, its error, derivative and its errors by the reference. Raises UsageError."""
+        form, results = self.adapter.form(case)
+        return reference_vjp(reference, form, results, case.arguments, case.cotangent, self.adapter.static)
 
     def _recognise(self, case: OperationCase) -> None:
         """The convention under which the claim is right here; the one it has now where none is."""
@@ -337,4 +339,4 @@ def _spread(a: Array) -> float:
     return 0.5 * float(np.sqrt(np.mean(a**2))) if a.size and np.any(a) else 0.5
 
 
-__all__: Sequence[str] = ["example_arguments", "verify_pair", "widens"]
+__all__: Sequence[str] = ["Campaign", "example_arguments", "verify_pair", "widens"]

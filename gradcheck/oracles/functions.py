@@ -11,6 +11,7 @@ from gradcheck.numerics import Array, Arrays
 from gradcheck.numerics.trees import leaves, mapped
 from gradcheck.oracles.autodiff import _jax
 from gradcheck.oracles.perturbed import values_and_errors
+from gradcheck.subjects.arrays import differentiable
 from gradcheck.subjects.function import Form
 
 
@@ -30,18 +31,85 @@ def reference_vjp(
     try:
         flat, errors = values_and_errors(run, dict(arguments), results.unravel(cotangent))
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else ""
-        msg = f"the reference cannot be run by jax ({type(error).__name__}: {reason}); it must be written in jax.numpy"
-        raise UsageError(msg) from error
+        raise _unusable(error) from error
     gradient = dict(zip(sorted(form.leaves), flat[1:], strict=True))
     gradient_error = dict(zip(sorted(form.leaves), errors[1:], strict=True))
     return flat[0], errors[0], gradient, gradient_error
 
 
+def gradient_of(reference: Callable[..., Any]) -> Callable[..., Any]:
+    """jax.grad of a scalar function by every argument that holds numbers to differentiate by, None for the others.
+
+    One argument: its gradient bare.
+    """
+
+    def gradient(*arguments: Any, **static: Any) -> Any:
+        chosen = [k for k, a in enumerate(arguments) if any(differentiable(v) for _, v in leaves(a, ""))]
+        found = dict(zip(chosen, _jax().grad(reference, argnums=tuple(chosen))(*arguments, **static), strict=True))
+        return found[0] if len(arguments) == 1 else [found.get(k) for k in range(len(arguments))]
+
+    return gradient
+
+
+def reference_jvp(
+    reference: Callable[..., Any],
+    form: Form,
+    results: Form,
+    arguments: Arrays,
+    tangents: Mapping[str, Arrays],
+    cotangent: Array,
+    static: Mapping[str, Any],
+) -> tuple[Array, Array, dict[str, Array], dict[str, Array]]:
+    """Value, its error, ⟨cotangent, J v⟩ for each of several tangents v, and their errors: all in float64.
+
+    tangents: by name, each the real form of all arguments. Raises UsageError as `reference_vjp` does.
+    """
+    run = _forward(reference, form, results, tuple(static.items()))
+    whole = {line: {n: v.get(n, np.zeros(a.shape)) for n, a in arguments.items()} for line, v in tangents.items()}
+    try:
+        flat, errors = values_and_errors(run, dict(arguments), whole, cotangent)
+    except Exception as error:
+        raise _unusable(error) from error
+    value, value_error, lines = flat[0], errors[0], sorted(tangents)
+    return value, value_error, dict(zip(lines, flat[1:], strict=True)), dict(zip(lines, errors[1:], strict=True))
+
+
+def _unusable(error: Exception) -> UsageError:
+    reason = str(error).splitlines()[0] if str(error) else ""
+    return UsageError(
+        f"the reference cannot be run by jax ({type(error).__name__}: {reason}); it must be written in jax.numpy"
+    )
+
+
+@lru_cache(maxsize=64)
+def _forward(reference: Callable[..., Any], form: Form, results: Form, static: Any) -> Callable[..., Any]:
+    jax = _jax()
+    primal = _real_primal(reference, form, results, static)
+
+    def run(values: Mapping[str, Any], tangents: Mapping[str, Any], cotangent: Any) -> Any:
+        along = {line: jax.jvp(primal, (dict(values),), (dict(v),))[1] @ cotangent for line, v in tangents.items()}
+        return primal(values), along
+
+    return run
+
+
 @lru_cache(maxsize=64)
 def _run(reference: Callable[..., Any], form: Form, results: Form, static: Any) -> Callable[..., Any]:
     jax = _jax()
-    jnp = jax.numpy
+    primal = _real_primal(reference, form, results, static)
+
+    def run(values: Mapping[str, Any], cotangents: Mapping[str, Any]) -> Any:
+        value, pullback = jax.vjp(primal, dict(values))
+        vector = jax.numpy.concatenate([jax.numpy.ravel(cotangents[n]) for n in results.leaves])
+        (gradient,) = pullback(vector)
+        return value, {n: gradient[n] for n in sorted(form.leaves)}
+
+    return run
+
+
+def _real_primal(reference: Callable[..., Any], form: Form, results: Form, static: Any) -> Callable[..., Any]:
+    """The reference on the real forms of its arguments, its results as one real vector."""
+    jnp = _jax().numpy
 
     def primal(values: Mapping[str, Any]) -> Any:
         def change(path: str, value: Any) -> Any:
@@ -62,10 +130,4 @@ def _run(reference: Callable[..., Any], form: Form, results: Form, static: Any) 
         a = jnp.asarray(found[path])
         return (jnp.stack([a.real, a.imag], axis=-1) if complex_ else a.real).astype(np.float64).ravel()
 
-    def run(values: Mapping[str, Any], cotangents: Mapping[str, Any]) -> Any:
-        value, pullback = jax.vjp(primal, dict(values))
-        vector = jnp.concatenate([jnp.ravel(cotangents[n]) for n in results.leaves])
-        (gradient,) = pullback(vector)
-        return value, {n: gradient[n] for n in sorted(form.leaves)}
-
-    return run
+    return primal

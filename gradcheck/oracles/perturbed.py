@@ -70,28 +70,50 @@ def _compiled(run: Callable[..., Any], tree: Any, shapes: Sequence[tuple[tuple[i
 
     closed = jax.make_jaxpr(flat_run)(*abstract)
 
-    def sample(key: Any, flat: Sequence[Any]) -> list[Any]:
-        return evaluated(closed, flat, _Wobble(key))
+    def sample(noise: Any, flat: Sequence[Any]) -> list[Any]:
+        return evaluated(closed, flat, _Wobble(noise))
 
-    def both(flat: Sequence[Any]) -> Any:
-        keys = jax.random.split(jax.random.key(0), SAMPLES)
-        return flat_run(*flat), jax.vmap(lambda k: sample(k, flat))(keys)
+    count = _Count()
+    jax.eval_shape(lambda *flat: evaluated(closed, flat, count), *abstract)
+    noise = np.random.default_rng(0).uniform(-1.0, 1.0, (SAMPLES, count.total))
 
-    return jax.jit(both)  # type: ignore[no-any-return]
+    def both(flat: Sequence[Any], noise: Any) -> Any:
+        return flat_run(*flat), jax.vmap(lambda xi: sample(xi, flat))(noise)
+
+    compiled = jax.jit(both)
+    return lambda flat: compiled(flat, noise)
+
+
+def _is_rounded(x: Any) -> bool:
+    """Whether it is an array of inexact numbers: a literal is the same for all."""
+    return hasattr(x, "shape") and bool(_jax().numpy.issubdtype(x.dtype, np.inexact))
+
+
+class _Count:
+    """How many numbers are perturbed in one evaluation."""
+
+    def __init__(self) -> None:
+        self.total = 0
+
+    def __call__(self, x: Any) -> Any:
+        self.total += int(np.prod(x.shape)) if _is_rounded(x) else 0
+        return x
 
 
 class _Wobble:
-    """A fresh relative perturbation of size η at each call."""
+    """A fresh relative perturbation of size η at each call, from a vector of numbers in [−1, 1].
 
-    def __init__(self, key: Any) -> None:
-        self._key, self._count = key, 0
+    The numbers are drawn outside: a random generator for every equation takes XLA minutes to compile.
+    """
+
+    def __init__(self, noise: Any) -> None:
+        self._noise, self._start = noise, 0
 
     def __call__(self, x: Any) -> Any:
-        jax = _jax()
-        if not hasattr(x, "shape") or not jax.numpy.issubdtype(x.dtype, np.inexact):  # a literal is the same for all
+        if not _is_rounded(x):
             return x
-        self._count += 1
-        xi = jax.random.uniform(jax.random.fold_in(self._key, self._count), x.shape, np.float64, -1.0, 1.0)
+        start, self._start = self._start, self._start + int(np.prod(x.shape))
+        xi = self._noise[start : self._start].reshape(x.shape)
         return x * (1.0 + ETA * xi).astype(x.real.dtype)
 
 

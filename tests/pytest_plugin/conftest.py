@@ -30,6 +30,7 @@ def verify(subject, **options):
 
 stub.verify = verify
 stub.check_vjp = lambda primal, pullback, arguments, **options: verify(primal(arguments), **options)
+stub.check_jvp = stub.check_hvp = stub.check_vjp
 sys.modules["gradcheck.api"] = stub
 """
 

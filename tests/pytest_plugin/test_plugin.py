@@ -148,6 +148,20 @@ def test_the_fixture_fails_unless_the_verdict_is_pass(project):
     result.stdout.no_fnmatch_line("*pytest_plugin.py*")
 
 
+@pytest.mark.parametrize("name", ["jvp", "hvp"])
+def test_products(project, name):
+    """gradcheck.jvp and gradcheck.hvp fail the test as gradcheck.vjp does."""
+    result = project(
+        f"""
+    def test_right(gradcheck):
+        assert gradcheck.{name}(lambda x: x, None, "passing", seed=3).environment["options"]["seed"] == 3
+    def test_wrong(gradcheck):
+        gradcheck.{name}(lambda x: x, None, "failing")
+    """
+    )
+    result.assert_outcomes(passed=1, failed=1)
+
+
 def test_vjp(project):
     """gradcheck.vjp checks a primal with its pullback; --gradcheck-budget is not one of its options."""
     source = """
