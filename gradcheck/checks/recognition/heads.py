@@ -32,6 +32,8 @@ def head_of(e: Experiments, f: Activation, g: Activation, depth: int, layout: La
     known = _from_derivative(e, f, g, depth, layout) if e.offer.cost_derivative else None
     if known is None:
         known = _from_batches(e, f, g, depth, layout) if e.offer.batch else _from_gradient(e, f, g, layout)
+    if known is None and e.offer.batch:
+        known = _from_one_sample(e, f, g, layout)
     if known is not None:
         return known
     e.unknown_cost = True
@@ -82,6 +84,19 @@ def _from_batches(e: Experiments, f: Activation, g: Activation, depth: int, layo
                 scale = base if factor == 1 else "1/2" if (factor, base) == (0.5, "1") else f"{factor!r} * {base}"
                 return Head(g, cost, scale)
     return None
+
+
+def _from_one_sample(e: Experiments, f: Activation, g: Activation, layout: Layout) -> Head | None:
+    """A returned gradient that is right for one sample and for no batch at any scale: the batch is wrong, the cost is known.
+
+    An update may be one sample after another, and is left open.
+    """
+    known = _from_gradient(e, f, g, layout)
+    if known is None:
+        return None
+    case = e.plain(f, known, e.first_depth(), (max(e.outputs[0], min(4, e.outputs[1])), 1), layout)
+    updated = e.subject.vjp(case, layout)[1](case.cotangent).error
+    return None if updated else replace(known, scale={"1": "1/m", "1/2": "1/(2m)", "2": "2/m"}[known.scale])
 
 
 def _require_no_decay(

@@ -19,25 +19,30 @@ def match_scale(
     """(name of the scale, guard of the logarithms) that makes the trusted cost equal all values; None if none does."""
     if values is None or not np.all(np.isfinite(values)):
         return None
-    name = cases[0].architecture.cost.name
+    outputs = [forward(c)[1][-1] for c in cases]
+    cost_ = cases[0].architecture.cost
+    name = cost_.name
+    names = [wanted] if wanted else list(SCALES)
+    sizes = [(c.samples, c.architecture.widths[-1]) for c in cases]
+    factors = np.array([[scale_named(scale)(*size) for size in sizes] for scale in names])
     tight = 4e-13 if agree < 1e-6 else agree
     guards = GUARDS if name in GUARDED and agree < 1e-6 else ()
     for epsilon, tolerance in [(0.0, tight), *((e, tight) for e in guards), (0.0, agree)]:
-        sums = [_sum(c, guarded(name, epsilon) if epsilon else c.architecture.cost) for c in cases]
-        if not all(abs(total) > 1e-12 for total in sums):
+        sums = _sums(guarded(name, epsilon) if epsilon else cost_, outputs, cases)
+        if not all(1e-12 < abs(total) < np.inf for total in sums):
             return None
-        for scale in [wanted] if wanted else SCALES:
-            expected = [
-                scale_named(scale)(c.samples, c.architecture.widths[-1]) * s for c, s in zip(cases, sums, strict=True)
-            ]
-            if all(close(v, e, tolerance) for v, e in zip(values, expected, strict=True)):
-                return str(scale), epsilon
-    return _unusual_scale(cases, values, agree) if wanted is None and len(cases) > 2 else None
+        expected = factors * sums
+        fits = np.all(np.abs(values - expected) <= tolerance * np.maximum(np.abs(expected), 1e-12), axis=1)
+        if fits.any():
+            return names[int(np.argmax(fits))], epsilon
+    plain = _sums(cost_, outputs, cases)
+    return _unusual_scale(cases, values, plain, agree) if wanted is None and len(cases) > 2 else None
 
 
-def _unusual_scale(cases: Sequence[Case], values: Sequence[float], agree: float) -> tuple[str, float] | None:
+def _unusual_scale(
+    cases: Sequence[Case], values: Sequence[float], sums: Sequence[float], agree: float
+) -> tuple[str, float] | None:
     """``r * base``: one factor on all cases, such as 3 or 0.1, beside a customary dependence on m and n."""
-    sums = [_sum(c, c.architecture.cost) for c in cases]
     for base in ("1/m", "1", "1/(m n)", "1/n"):
         units = [scale_named(base)(c.samples, c.architecture.widths[-1]) * s for c, s in zip(cases, sums, strict=True)]
         if not all(u and np.isfinite(u) for u in units):
@@ -62,6 +67,7 @@ def close(value: float, expected: float, relative: float) -> bool:
     return abs(value - expected) <= relative * max(abs(expected), 1e-12)
 
 
-def _sum(case: Case, cost: Cost) -> float:
+def _sums(cost: Cost, outputs: Sequence[Array], cases: Sequence[Case]) -> list[float]:
+    """The plain sums of a cost over the samples, from outputs that were computed once."""
     with np.errstate(all="ignore"):
-        return float(cost(forward(case)[1][-1], case.targets, xp_numpy))
+        return [float(cost(a, c.targets, xp_numpy)) for a, c in zip(outputs, cases, strict=True)]
