@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.checks import Examination
+from gradcheck.checks.network_laws import RUNG as LAWS
 from gradcheck.errors import SubjectError, UsageError
 from gradcheck.networks import Case, case_from_json
 from gradcheck.report import Code, Finding
@@ -44,7 +45,13 @@ def with_two_samples(case: Case) -> Case:
 
 def _of_one_sample(finding: Finding) -> Case | None:
     data = finding.counterexample
-    if finding.verdict != "fail" or not data or data.get("kind") != "network" or finding.code.name.startswith("GC2"):
+    if (
+        finding.verdict != "fail"
+        or not data
+        or data.get("kind") != "network"
+        or finding.code.name.startswith("GC2")
+        or finding.rung == LAWS
+    ):
         return None
     try:
         case = case_from_json(data)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from gradcheck.campaign import oracle_cache
 from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
+from gradcheck.campaign.lawful import broken_at
 from gradcheck.campaign.operations import trusted_of
 from gradcheck.campaign.session import Limits, Target, opened, report_of, wanted
 from gradcheck.campaign.verification import Options, Outcome
@@ -62,6 +63,8 @@ def _examined(subject: Subject, points: list[Case | OperationCase], asked: Any) 
             if isinstance(point, Case):
                 recognised = recognised or recognise(subject, asked)
                 found = examine(subject, point, recognised.layout, trusted=recognised.trusted, other=point)
+                if found.fault is None and not recognised.trusted:
+                    found = next(iter(broken_at(subject, recognised, point)), found)
             else:
                 found = examine_operation(subject, point, subject.offer.layouts[0], trusted_of(point), other=point)
         except SubjectError as error:

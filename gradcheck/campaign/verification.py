@@ -15,24 +15,26 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity, find, given, seed, settings
 from hypothesis.errors import NoSuchExample
 
-from gradcheck.campaign import batch_of_one
+from gradcheck.campaign import batch_of_one, first_call, guards, lawful
 from gradcheck.campaign.diagnosing import Inquiry, explained
-from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
+from gradcheck.campaign.findings import CODES, failure_of, finding_of, nothing_checked
 from gradcheck.campaign.ignoring import Ignoring, told
 from gradcheck.campaign.power import vacuous
 from gradcheck.campaign.region import region
 from gradcheck.checks import Examination, Fault, Recognition, examine
 from gradcheck.checks.localisation import Place
+from gradcheck.checks.network_laws import RUNG as LAWS
 from gradcheck.checks.projection import CONFIDENCE
 from gradcheck.checks.symmetry import SOMETHING
 from gradcheck.errors import SubjectError
-from gradcheck.networks import Case, OperationCase
+from gradcheck.networks import Case, OperationCase, Point
 from gradcheck.numerics import Arrays
 from gradcheck.oracles.audit import audit_if_due
 from gradcheck.report import Code, Finding, Power, Tally
 from gradcheck.report.selection import Selection
 from gradcheck.strategies import cases, corner_cases, extreme_cases
 from gradcheck.subjects import Layout, Subject
+from gradcheck.subjects.effects import companion
 
 FATAL = frozenset({"timeout", "crash", "exit", "memory", "protocol", "load"})
 WEAK = frozenset({Fault.PRECISION, Fault.UNSTABLE})
@@ -135,14 +137,18 @@ class _Campaign:
     def run(self) -> Outcome:
         try:
             self._generate()
+            self._laws()
         except SubjectError as error:
             return self._outcome([failure_of(error, self.previous)])
         findings: list[Finding] = []
         if self.record.structural:
             findings += self._minimal_findings(*self.record.structural[0])
-        overflow = not self.options.selection.ignores(Code.GC602)
-        if self.broken is None and not self.record.raised and self.recognition.trusted and overflow:
-            self._numerics()
+        ignores = self.options.selection.ignores
+        if self.broken is None and not self.record.raised and self.recognition.trusted:
+            if not ignores(Code.GC602):
+                self._numerics()
+            if not ignores(Code.GC603):
+                findings += guards.guarded_cost_alone(self.subject, self.recognition, self.options.seed)
         if self.broken is None:
             imprecise = (w for w in self.record.weak if w[0].fault is Fault.PRECISION)
             self.broken = next((w for w in imprecise if not self.ignoring.accounts_for(w[1])), None)
@@ -159,6 +165,8 @@ class _Campaign:
         return self._outcome([self._for_one_sample(f) for f in findings])
 
     def _for_one_sample(self, finding: Finding) -> Finding:
+        if self.recognition.trusted and self.recognition.repertoire.fixed is None:
+            finding = first_call.named(finding, lambda case: self._examine(case, differences=False))
         others = corner_cases(self.recognition.repertoire, self.options.seed)
         return batch_of_one.named(finding, others, lambda case: self._examine(case, differences=False))
 
@@ -166,6 +174,7 @@ class _Campaign:
         """Generation alone."""
         try:
             self._generate()
+            self._laws()
         except SubjectError as error:
             return Detection(error.kind, self.previous)
         broken = [self.broken] if self.broken else [*self.record.structural, *self.record.weak]
@@ -212,6 +221,14 @@ class _Campaign:
             visit()
         except _Stop:
             return
+
+    def _laws(self) -> None:
+        """Laws without an oracle, where no trusted definition has judged and nothing was found."""
+        r = self.record
+        if not (self.recognition.trusted or self.broken or r.structural or r.raised or self._late()):
+            broken = lawful.broken_laws(self.subject, self.recognition, self.options.seed)
+            ignores = self.options.selection.ignores
+            self.broken = next((b for b in broken if not (b[0].fault and ignores(CODES[b[0].fault]))), None)
 
     def _numerics(self) -> None:
         """Beyond the range of the campaign: where does it overflow or take ln 0, although the gradient is finite there?"""
@@ -262,8 +279,17 @@ class _Campaign:
             self.record.raised.append((error, case))
             return
         self._book(examination, case)
+        if examination.fault is None and self.done <= _EFFECTS and self.recognition.trusted:
+            self._once_more(companion(case))
         if self.options.progress is not None:
             self.options.progress(self.done, self.options.max_examples)
+
+    def _once_more(self, case: Point) -> None:
+        """Other numbers in the same shapes: a cache that is kept by shape is right the first time."""
+        assert isinstance(case, Case)
+        found = self._try(case, differences=False)
+        if found is not None and found.fault is Fault.BACKWARD:
+            self._book(found, case)
 
     def _book(self, examination: Examination, case: Case) -> None:
         if self._disproved(examination):
@@ -333,18 +359,31 @@ class _Campaign:
         """The finding of the smallest case; a wrong gradient is diagnosed, and may turn out to be several findings."""
         small, smallest = self._in_full(*self._shrink(examination, case, condition))
         if small.fault is not Fault.BACKWARD or not self.recognition.trusted:
-            return [finding_of(small, smallest, (), self._crashes())]
+            return [self._with_laws(finding_of(small, smallest, (), self._crashes()), small)]
         compared = self.subject.offer.declares_cost
+        asked = guards.as_the_gradient_has_it(self.subject, self.recognition, self.options.seed)
+        smallest = smallest if asked is self.recognition else guards.plain(smallest)
         inquiry = Inquiry(
             self._claims,
-            self.recognition.repertoire,
+            asked.repertoire,
             self.options.seed,
             self._shrink_to,
             compared,
             self._crashes(),
             self._trace(),
         )
-        return explained(small, smallest, inquiry)
+        found = explained(small, smallest, inquiry)
+        return [f if f.explanations else self._with_laws(f, small) for f in found]
+
+    def _with_laws(self, finding: Finding, examination: Examination) -> Finding:
+        """With what the laws without an oracle say of a wrong gradient; a subject that dies of it says nothing."""
+        if examination.fault not in _LAWS_TELL:
+            return finding
+        try:
+            found = lawful.with_evidence(finding, self.subject, self.recognition, self.options.seed)
+            return replace(found, code=finding.code) if self.options.selection.ignores(found.code) else found
+        except SubjectError:
+            return finding
 
     def _in_full(self, small: Examination, smallest: Case) -> tuple[Examination, Case]:
         """The examination of a wrong gradient with differences, which shrinking leaves out."""
@@ -373,7 +412,8 @@ class _Campaign:
             if time.monotonic() > deadline:
                 return False
             other = candidate if examination.rung == "effects" else None
-            found = self._try(candidate, other=other, differences=differences)
+            by_laws = examination.rung == LAWS
+            found = self._unlawful(candidate, examination.fault) if by_laws else self._try(candidate, other=other, differences=differences)  # noqa: E501  # fmt: skip
             if found is None or found.fault is not examination.fault or found.rung != examination.rung:
                 return False
             if not condition(candidate):
@@ -406,6 +446,10 @@ class _Campaign:
             if error.kind in FATAL:
                 raise
             return None
+
+    def _unlawful(self, case: Case, fault: Fault | None) -> Examination | None:
+        broken = lawful.broken_at(self.subject, self.recognition, case)
+        return next((e for e in broken if e.fault is fault), None)
 
     def _claims(self, case: Case) -> Arrays | None:
         try:
@@ -458,7 +502,9 @@ class _Campaign:
     def _no_evidence(self) -> Finding:
         if self.record.silent:
             code = Code.GC953 if SOMETHING in self.record.silent else Code.GC951 if self.ignoring.counts else Code.GC952
-            return vacuous(self.record.silent, code)
+            found = vacuous(self.record.silent, code)
+            said = () if self.recognition.trusted else lawful.what_the_laws_say(self.subject, self.recognition, self.options.seed)  # noqa: E501  # fmt: skip
+            return replace(found, evidence=said)
         return nothing_checked("no case was run: raise --max-examples or --budget")
 
     def _outcome(self, findings: Sequence[Finding]) -> Outcome:
@@ -482,6 +528,7 @@ def _evidence_notes(r: _Record) -> Iterator[str]:
         )
 
 
+_LAWS_TELL = frozenset({Fault.BACKWARD, Fault.SCALE, Fault.NO_GRADIENT})
 _NEED_DIFFERENCES = frozenset({Fault.FORWARD, Fault.COST_CODE, Fault.SCALE, Fault.ALL_DIFFER})
 
 

@@ -278,6 +278,49 @@ CODES: Mapping[str, Text] = {
         "the claim is the gradient of nothing, whatever the cost; and the layer from which it shows",
         "one factor or sign on the whole gradient; a network of a single number",
     ),
+    "GC407": Text(
+        "the gradient of a batch is not put together from those of its samples",
+        "The cost is a sum or a mean over the samples, and so is its gradient. That of the claim for a batch is not: samples "
+        "get into one another's terms, or some are left out. No oracle is asked: the subject's own cost vouches for the law, "
+        "and where it does not keep it (batchnorm, a dropout mask, a cost such as a root of a mean) nothing is said.",
+        "m g(s₁, …, s_m) = Σᵢ g(sᵢ, …, sᵢ), all batches of size m, so that neither 1/m nor the L2 term matters",
+        "dW = np.outer(delta.sum(axis=1), a.sum(axis=1)) / m  # every δ meets every a",
+        "dW = delta @ a.T / m  # each δ meets its own a",
+        "for a batch it is not put together from those of its samples, as the cost is",
+        "a batch of one; a mistake that is made in every sample alike, such as a forgotten σ′, is additive too",
+    ),
+    "GC408": Text(
+        "the gradient depends on the order of the samples",
+        "The cost is the same for the samples in any order; the gradient of the claim is not. It takes one sample for all, "
+        "leaves one out, or pairs the errors of some with the activations of others.",
+        "g(s_π1, …, s_πm) = g(s₁, …, s_m)",
+        "dW = delta[:, -1:] @ a[:, -1:].T  # the last sample alone",
+        "dW = delta @ a.T",
+        "it changes when the samples change places, as the cost does not",
+        "a batch of one; samples that are equal",
+    ),
+    "GC409": Text(
+        "the gradient does not follow a permutation of the units",
+        "Units of a layer have no order: exchange two of them, with their weights in and out, and the cost stays as it is; the "
+        "entries of its gradient are exchanged with them. Those of the claim are not: an index is wrong, a matrix is not "
+        "transposed, one unit is treated differently.",
+        "g(π θ) = π g(θ): rows of Wˡ and bˡ and columns of Wˡ⁺¹ together, inputs with the columns of W¹",
+        "db[l] = np.repeat(delta[:1].sum(axis=1, keepdims=True), n, axis=0)  # δ₀ for all",
+        "db[l] = delta.sum(axis=1, keepdims=True)",
+        "when the units of layer 1 change place its entries do not change places with them",
+        "layers of one unit; a mistake that is made in every unit alike",
+    ),
+    "GC410": Text(
+        "the gradient does not scale as the cost does",
+        "A sample that is repeated k times makes a summed cost k times as large and leaves a mean as it is; the gradient must "
+        "do the same, whichever of the two is meant. (A factor c on the cost itself can be tried only where the upstream "
+        "gradient is handed over: that is GC207.)",
+        "Σ_k w_k C(s, …, s) = 0 for all θ, s repeated k times, implies Σ_k w_k g(s, …, s) = 0",
+        "cost = np.sum((a - y) ** 2) / m\ndelta = 2 * (a - y)  # and no 1/m in the gradients",
+        "cost = np.sum((a - y) ** 2) / m\ndelta = 2 * (a - y) / m",
+        "when a sample is repeated it does not grow as the cost does",
+        "a factor that does not depend on m (½, 2, a sign); a cost whose L2 term depends on m in an unusual way",
+    ),
     "GC501": Text(
         "the derivative of an activation is wrong",
         "Every layer with this activation is wrong, the others are right.",
@@ -305,6 +348,17 @@ CODES: Mapping[str, Text] = {
         "e = np.exp(z - z.max(axis=0))\na = e / e.sum(axis=0)",
         "finite and right on ordinary cases, NaN or far off on saturated ones",
         "small weights and inputs; the regimes large and saturated are there for it",
+    ),
+    "GC603": Text(
+        "the cost guards its logarithm, the gradient does not",
+        "The cost takes ln(p + ε) where the gradient is that of ln p. Both are right on paper, and no fault is counted; where "
+        "the probability p of a target comes near ε the gradient is not that of the cost any more: by 1 % at p = 99 ε, by "
+        "half at p = ε. A check against differences of this cost fails there, and the cost stops at −ln ε.",
+        "∂/∂p ln(p + ε) = 1/(p + ε), not 1/p",
+        "cost = -np.sum(y * np.log(p + 1e-7)) / m\ndelta = (p - y) / m",
+        "cost = -np.sum(y * log_softmax(z)) / m  # no guard is needed\ndelta = (p - y) / m",
+        "the cost takes ln(p + 1e-07), the gradient is that of ln p",
+        "probabilities far above ε; a gradient −y/(p + ε) that shares the guard",
     ),
     "GC901": Text(
         "the subject could not be loaded",
