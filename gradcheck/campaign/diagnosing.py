@@ -47,7 +47,8 @@ class Inquiry:
 
     claims: asks the subject; may raise SubjectError. shrink: the smallest case that breaks in the same way and meets a
     condition, with its examination. costs_compared: whether the subject's own cost was compared. besides: the end of the
-    detail of the first finding. trace: watches the lines of the subject, where its source is at hand.
+    detail of the first finding. trace: watches the lines of the subject, where its source is at hand. one_by_one: the subject
+    takes one sample a call, and what it says of several is a sum of its answers.
     """
 
     claims: Claims
@@ -57,6 +58,7 @@ class Inquiry:
     costs_compared: bool = True
     besides: str = ""
     trace: Trace | None = None
+    one_by_one: bool = False
 
 
 class _Enough(Exception):
@@ -87,7 +89,7 @@ def explained(examination: Examination, case: Case, inquiry: Inquiry) -> list[Fi
     ask = _Asker(inquiry.claims)
     try:
         while len(found) < MOST:
-            diagnosis = _diagnosis(examination, case, inquiry, ask)
+            diagnosis, inquiry = _diagnosed(examination, case, inquiry, ask)
             diagnosis, telling = _deeper(diagnosis, known, case, inquiry, ask)
             new = [m for m in diagnosis.mistakes if not _is_known(m, known)]
             if diagnosis.mistakes and not new:
@@ -122,6 +124,19 @@ def _unexplained(examination: Examination, case: Case, inquiry: Inquiry, why: st
     except _Enough:
         places = ()
     return replace(finding_of(examination, case, places), evidence=(why,))
+
+
+def _diagnosed(examination: Examination, case: Case, inquiry: Inquiry, ask: _Asker) -> tuple[Diagnosis, Inquiry]:
+    """The diagnosis, with several samples or, where that has no name and the subject takes them singly, with one.
+
+    A mistake that is not linear in δ (a square, an inverse) is another one when it is made of each sample by itself.
+    """
+    diagnosis = _diagnosis(examination, case, inquiry, ask)
+    if diagnosis.named or not inquiry.one_by_one or case.samples > 1:
+        return diagnosis, inquiry
+    single = replace(inquiry, repertoire=replace(inquiry.repertoire, samples=(1, 1)), one_by_one=False)
+    again = _diagnosis(examination, case, single, ask)
+    return (again, single) if again.named else (diagnosis, inquiry)
 
 
 def _diagnosis(examination: Examination, case: Case, inquiry: Inquiry, ask: _Asker) -> Diagnosis:

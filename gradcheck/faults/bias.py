@@ -71,6 +71,7 @@ _ROWS: tuple[tuple[str, str, Edit, Sites, str], ...] = (
     ("cumulative", "its components are running sums over the units", lambda s, l, v: np.cumsum(v, axis=0), "every", "one unit"),
     ("absolute", "|δ| is added up", _summed(lambda s, l, d: np.abs(d)), "every", "no negative error"),
     ("absolute_sum", "its sign is lost", lambda s, l, v: np.abs(v), "every", "no negative component"),
+    ("inverted", "it is inverted, 1/δ: the rate of change of the bias with respect to the cost", lambda s, l, v: 1 / v, "every", "components of ±1; it is not finite where a component is 0"),
     ("squared", "δ² is added up", _summed(lambda s, l, d: d**2), "every", "never, but for chance"),
     ("positive_only", "only positive errors are added up", _summed(lambda s, l, d: np.maximum(d, 0)), "every", "no negative error"),
     ("sign", "only signs of δ are added up", _summed(lambda s, l, d: np.sign(d)), "every", "never, but for chance"),

@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from gradcheck.faults import (
     bias,
     derivative,
+    folded,
     indexing,
+    indices,
     output_error,
+    parts,
     precision,
     recursion,
     regularisation,
@@ -24,6 +27,9 @@ FAMILIES: Mapping[str, tuple[Fault, ...]] = {
     "derivative": derivative.FAULTS,
     "regularisation": regularisation.FAULTS,
     "indexing": indexing.FAULTS,
+    "indices": indices.FAULTS,
+    "parts": parts.FAULTS,
+    "folded biases": folded.FAULTS,
     "precision": precision.FAULTS,
 }
 CATALOGUE: Mapping[str, Fault] = {fault.name: fault for faults in FAMILIES.values() for fault in faults}

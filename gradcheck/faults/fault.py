@@ -30,7 +30,7 @@ class Fault:
 
     equation: BP1 … BP4, "regularisation", or "activation" (BP1 at the output, BP2 below). slot: the equation of
     `Equations` that is edited. activation: only in layers with the activation of that name. hidden_when: where no case
-    can show it. shape: it gives a wrong shape rather than wrong numbers.
+    can show it. shape: it gives a wrong shape rather than wrong numbers. others: further equations that the same mistake edits.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Fault:
     hint: str
     activation: str | None = None
     shape: bool = False
+    others: tuple[tuple[Slot, Edit], ...] = ()
 
     def layers(self, architecture: Architecture) -> tuple[int, ...]:
         """Where it can stand in a network, the lowest layer first."""
@@ -74,7 +75,9 @@ class Planting:
     def into(self, equations: Equations, architecture: Architecture) -> Equations:
         """The equations with this fault in them; unchanged where it cannot stand."""
         layers = self.layers(architecture)
-        return edited(equations, self.fault.slot, dict.fromkeys(layers, self.fault.edit)) if layers else equations
+        for slot, edit in ((self.fault.slot, self.fault.edit), *self.fault.others) if layers else ():
+            equations = edited(equations, slot, dict.fromkeys(layers, edit))
+        return equations
 
     def places(self, architecture: Architecture) -> tuple[tuple[str, int], ...]:
         """(equation, layer), topmost first."""

@@ -127,8 +127,14 @@ _ROWS: tuple[tuple[str, str, Edit, str], ...] = (
 )  # fmt: skip
 
 
+_SELECTIONS = ("first_sample_only", "last_sample_only", "no_first_sample", "no_last_sample")
 _RESIDUALS = ("mse", "mae")
 """Costs whose gradient stands among the rows already."""
+
+
+def _unscaled(edit: Edit) -> Edit:
+    """Without the 1/m of an average over samples."""
+    return lambda s, l, v: s.m * edit(s, l, v)
 
 
 def _faults() -> tuple[Fault, ...]:
@@ -148,7 +154,13 @@ def _faults() -> tuple[Fault, ...]:
         for name in COSTS
         if name not in _RESIDUALS
     ]
-    return (*rows, *others)
+    unscaled = [
+        Fault(f"bp1_{key}_unscaled", f"{title}, and is not averaged", "BP1", "cost_gradient", _unscaled(edit), "output",
+              "one sample", HINT)
+        for key, title, edit, _ in _ROWS
+        if key in _SELECTIONS
+    ]  # fmt: skip
+    return (*rows, *others, *unscaled)
 
 
 FAULTS: tuple[Fault, ...] = _faults()

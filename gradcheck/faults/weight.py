@@ -110,6 +110,7 @@ _PRODUCTS: tuple[tuple[str, str, Edit, str], ...] = (
     ("ones", "it is 1", lambda s, l, v: np.ones_like(v), "never, but for chance"),
     ("absolute", "its sign is lost", lambda s, l, v: np.abs(v), "no negative component"),
     ("squared", "it is squared", lambda s, l, v: v**2, "never, but for chance"),
+    ("inverted", "it is inverted, 1/(δ aᵀ): the rate of change of the weight with respect to the cost", lambda s, l, v: 1 / v, "components of ±1; it is not finite where a component is 0"),
     ("sign", "only its sign is kept", lambda s, l, v: np.sign(v), "never, but for chance"),
     ("normalised", "it is divided by its norm", lambda s, l, v: v / np.linalg.norm(v), "a gradient of norm 1"),
     ("first_unit_untrained", "it is zero in the first row: the first unit is not trained", _zeroed(0), "never, but for chance"),
