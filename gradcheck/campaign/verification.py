@@ -344,9 +344,13 @@ class _Campaign:
         self.recognition = replace(self.recognition, trusted=False, notes=(*self.recognition.notes, note))
         self.notes.append(note)
 
-    def _examine(self, case: Case, *, other: Case | None = None, differences: bool = True) -> Examination:
+    def _examine(
+        self, case: Case, *, other: Case | None = None, differences: bool = True, persistent: bool = True
+    ) -> Examination:
         r = self.recognition
-        return examine(self.subject, case, r.layout, trusted=r.trusted, other=other, differences=differences)
+        return examine(
+            self.subject, case, r.layout, trusted=r.trusted, other=other, differences=differences, persistent=persistent
+        )
 
     def _late(self) -> bool:
         return self.options.budget is not None and time.monotonic() - self.started > self.options.budget
@@ -371,6 +375,7 @@ class _Campaign:
             compared,
             self._crashes(),
             self._trace(),
+            not self.subject.offer.batch,
         )
         found = explained(small, smallest, inquiry)
         return [f if f.explanations else self._with_laws(f, small) for f in found]
@@ -402,27 +407,37 @@ class _Campaign:
     def _shrink(
         self, examination: Examination, case: Case, condition: Callable[[Case], bool] = lambda _: True
     ) -> tuple[Examination, Case]:
-        """The smallest case that breaks the same rung in the same way; the given one where none is found in time."""
-        best = examination, case
+        """The smallest case that breaks the same rung in the same way; the given one where none is found in time.
+
+        What rests on differences is looked for with one direction a case, and confirmed at the smallest one.
+        """
+        trail = [(examination, case)]
         deadline = time.monotonic() + _SHRINK_SECONDS
         differences = examination.fault in _NEED_DIFFERENCES or not self.recognition.trusted
 
         def breaks(candidate: Case) -> bool:
-            nonlocal best
             if time.monotonic() > deadline:
                 return False
             other = candidate if examination.rung == "effects" else None
             by_laws = examination.rung == LAWS
-            found = self._unlawful(candidate, examination.fault) if by_laws else self._try(candidate, other=other, differences=differences)  # noqa: E501  # fmt: skip
+            found = self._unlawful(candidate, examination.fault) if by_laws else self._try(candidate, other=other, differences=differences, persistent=False)  # noqa: E501  # fmt: skip
             if found is None or found.fault is not examination.fault or found.rung != examination.rung:
                 return False
             if not condition(candidate):
                 return False
-            best = found, candidate
+            trail.append((found, candidate))
             return True
 
         self._find(breaks)
-        return best
+        return self._confirmed(trail) if differences and examination.rung != LAWS else trail[-1]
+
+    def _confirmed(self, trail: list[tuple[Examination, Case]]) -> tuple[Examination, Case]:
+        """The smallest case of a shrinking at which the fault persists."""
+        for found, case in reversed(trail[1:]):
+            again = self._try(case, differences=True)
+            if again is not None and again.fault is found.fault:
+                return again, case
+        return trail[0]
 
     def _find(self, condition: Callable[[Case], bool]) -> Case | None:
         try:
@@ -439,9 +454,11 @@ class _Campaign:
                 return None
             raise
 
-    def _try(self, case: Case, *, other: Case | None = None, differences: bool) -> Examination | None:
+    def _try(
+        self, case: Case, *, other: Case | None = None, differences: bool, persistent: bool = True
+    ) -> Examination | None:
         try:
-            return self._examine(case, other=other, differences=differences)
+            return self._examine(case, other=other, differences=differences, persistent=persistent)
         except SubjectError as error:
             if error.kind in FATAL:
                 raise

@@ -62,10 +62,12 @@ def examine(
     trusted: bool = True,
     other: Case | None = None,
     differences: bool = True,
+    persistent: bool = True,
 ) -> Examination:
     """Climb the ladder at one case; `other` (another case of the same shapes or not) turns the effects rung on.
 
     trusted: whether the trusted definition is the subject's own. differences: whether own finite differences are taken.
+    persistent: whether what rests on differences alone must show along fresh directions too, as it must to be a finding.
     Raises SubjectError when the subject fails to run.
     """
     value, pullback = subject.vjp(case, layout)
@@ -79,7 +81,8 @@ def examine(
     if found.fault is not None and trusted and extreme(case):
         # where usual formulas overflow, finite numbers may be wrong too; a mistake shows in ordinary cases as well
         return replace(found, fault=Fault.UNSTABLE, rung="numerics")
-    for attempt in range(1, ATTEMPTS) if found.fault in BY_DIFFERENCES or (found.fault and not trusted) else ():
+    doubtful = persistent and (found.fault in BY_DIFFERENCES or (found.fault and not trusted))
+    for attempt in range(1, ATTEMPTS) if doubtful else ():
         # a finding that rests on differences must persist along fresh directions and with smaller steps
         again = triangle(subject, case, layout, value, claim, trusted=trusted, differences=differences, attempt=attempt)
         if again.fault is not found.fault:

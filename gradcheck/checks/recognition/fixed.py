@@ -6,12 +6,13 @@ from itertools import product
 from gradcheck.checks.recognition.conclusion import concluded
 from gradcheck.checks.recognition.experiments import Experiments, one_hot, through
 from gradcheck.checks.recognition.heads import head_of
-from gradcheck.checks.recognition.scales import AGREE, match_scale
+from gradcheck.checks.recognition.scales import AGREE, match_scale, outputs_of
 from gradcheck.checks.recognition.types import Recognition
 from gradcheck.errors import SubjectError
 from gradcheck.networks import COSTS, Activation, forward
 from gradcheck.networks.costs import guarded
 from gradcheck.networks.repertoire import Head
+from gradcheck.numerics import Array
 from gradcheck.subjects.layout import Layout
 
 _ENOUGH_DEPTHS = 2
@@ -69,11 +70,14 @@ def _match_value(e: Experiments, told: Activation, depth: int, layout: Layout) -
     if values is None:
         return None
     hidden = (told,) if e.offer.told_activations else e.hidden()
+    outputs: dict[tuple[Activation, Activation], list[Array]] = {}
     for f, (g, cost) in product(hidden if depth > 1 else hidden[:1], e.pairs()):
         if (e.offer.one_activation and g != f) or (e.offer.told_activations and g != told):
             continue
         alike = [through(c, f, g, cost) for c in cases]
-        match = match_scale(alike, values, e.wanted.scale, AGREE[e.dtype])
+        if (f, g) not in outputs:
+            outputs[f, g] = outputs_of(alike)
+        match = match_scale(alike, values, e.wanted.scale, AGREE[e.dtype], outputs[f, g])
         if match is not None:
             return f, Head(g, guarded(cost.name, match[1]) if match[1] else cost, match[0])
     return None

@@ -14,12 +14,19 @@ AGREE = {"float64": 1e-8, "float32": 2e-4}
 
 
 def match_scale(
-    cases: Sequence[Case], values: Sequence[float] | None, wanted: str | None, agree: float
+    cases: Sequence[Case],
+    values: Sequence[float] | None,
+    wanted: str | None,
+    agree: float,
+    outputs: Sequence[Array] | None = None,
 ) -> tuple[str, float] | None:
-    """(name of the scale, guard of the logarithms) that makes the trusted cost equal all values; None if none does."""
+    """(name of the scale, guard of the logarithms) that makes the trusted cost equal all values; None if none does.
+
+    outputs: those of the trusted forward pass at the cases, where they are at hand.
+    """
     if values is None or not np.all(np.isfinite(values)):
         return None
-    outputs = [forward(c)[1][-1] for c in cases]
+    outputs = outputs_of(cases) if outputs is None else outputs
     cost_ = cases[0].architecture.cost
     name = cost_.name
     names = [wanted] if wanted else list(SCALES)
@@ -65,6 +72,12 @@ def multiple(claim: Array | None, expected: Array, agree: float) -> float:
 
 def close(value: float, expected: float, relative: float) -> bool:
     return abs(value - expected) <= relative * max(abs(expected), 1e-12)
+
+
+def outputs_of(cases: Sequence[Case]) -> list[Array]:
+    """The outputs of the trusted forward pass."""
+    with np.errstate(all="ignore"):
+        return [forward(c)[1][-1] for c in cases]
 
 
 def _sums(cost: Cost, outputs: Sequence[Array], cases: Sequence[Case]) -> list[float]:
