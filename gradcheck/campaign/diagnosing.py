@@ -16,6 +16,7 @@ import numpy as np
 from gradcheck.campaign.findings import diagnosed_findings, finding_of
 from gradcheck.campaign.source_lines import Trace, with_line
 from gradcheck.checks import Examination
+from gradcheck.checks import Fault as Wrong
 from gradcheck.checks.localisation import locate
 from gradcheck.errors import SubjectError
 from gradcheck.faults.catalogue import CATALOGUE
@@ -108,6 +109,15 @@ def explained(examination: Examination, case: Case, inquiry: Inquiry) -> list[Fi
     found = [with_line(f, c, inquiry.trace, asked) for f, c in zip(found, at or [case], strict=True)]
     first, *rest = found
     return [replace(first, detail=first.detail + inquiry.besides), *rest]
+
+
+def explained_precision(examination: Examination, case: Case, inquiry: Inquiry) -> list[Finding]:
+    """Of a gradient that is right to single precision: a small error of another kind looks so at one case, not at others."""
+    wrong = replace(examination, fault=Wrong.BACKWARD, message="jax.grad disagrees: the claim is wrong")
+    found = explained(wrong, case, inquiry)
+    if any(not e.fault.startswith("prec_") for f in found for e in f.explanations):
+        return found
+    return [finding_of(examination, case, (), inquiry.besides)]
 
 
 def _unexplained(examination: Examination, case: Case, inquiry: Inquiry, why: str) -> Finding:

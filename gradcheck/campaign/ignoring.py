@@ -8,13 +8,12 @@ alone. What neither tells is diagnosed again, and a case where the doubt remains
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
 
 from gradcheck.campaign.diagnosing import explains
 from gradcheck.campaign.findings import CODES, EQUATIONS
+from gradcheck.campaign.same_mistake import mistakes_of
 from gradcheck.checks import Examination
-from gradcheck.checks.localisation import Place
-from gradcheck.faults.diagnosis import Explanation, Mistake
+from gradcheck.faults.diagnosis import Mistake
 from gradcheck.faults.matching import Claims, know
 from gradcheck.faults.places import places_of
 from gradcheck.networks import Case
@@ -93,15 +92,9 @@ class Ignoring:
 
     def _learn(self, findings: Iterable[Finding]) -> None:
         for finding in findings:
-            new = list(_mistakes(finding))
+            new = list(mistakes_of(finding))
             self.mistakes += new
             (self.named if new and finding.code is not Code.GC209 else self.unnamed).add(finding.code)
-
-
-def _mistakes(finding: Finding) -> Iterator[Mistake]:
-    places = tuple(Place(p.equation, p.layer) for p in finding.places)
-    for _, group in groupby(finding.explanations, key=lambda e: e.mistake):
-        yield Mistake(places, (), tuple(Explanation(e.fault, e.title, e.equation, e.layer, e.hint) for e in group))
 
 
 def told(counts: Mapping[str, int], cases: int) -> Iterator[str]:

@@ -16,11 +16,12 @@ from hypothesis import HealthCheck, Phase, Verbosity, find, given, seed, setting
 from hypothesis.errors import NoSuchExample
 
 from gradcheck.campaign import batch_of_one, first_call, guards, lawful
-from gradcheck.campaign.diagnosing import Inquiry, explained
+from gradcheck.campaign.diagnosing import Inquiry, explained, explained_precision
 from gradcheck.campaign.findings import CODES, failure_of, finding_of, nothing_checked
 from gradcheck.campaign.ignoring import Ignoring, told
 from gradcheck.campaign.power import vacuous
 from gradcheck.campaign.region import region
+from gradcheck.campaign.same_mistake import joined
 from gradcheck.checks import Examination, Fault, Recognition, examine
 from gradcheck.checks.localisation import Place
 from gradcheck.checks.network_laws import RUNG as LAWS
@@ -162,6 +163,8 @@ class _Campaign:
             findings.append(self._raised_finding())
         elif not self.record.cases and not findings:
             findings.append(self._no_evidence())
+        r = self.record
+        findings = joined(findings, [case for _, case in r.structural], [case for _, case in r.raised])
         return self._outcome([self._for_one_sample(f) for f in findings])
 
     def _for_one_sample(self, finding: Finding) -> Finding:
@@ -362,7 +365,7 @@ class _Campaign:
     ) -> list[Finding]:
         """The finding of the smallest case; a wrong gradient is diagnosed, and may turn out to be several findings."""
         small, smallest = self._in_full(*self._shrink(examination, case, condition))
-        if small.fault is not Fault.BACKWARD or not self.recognition.trusted:
+        if small.fault not in (Fault.BACKWARD, Fault.PRECISION) or not self.recognition.trusted:
             return [self._with_laws(finding_of(small, smallest, (), self._crashes()), small)]
         compared = self.subject.offer.declares_cost
         asked = guards.as_the_gradient_has_it(self.subject, self.recognition, self.options.seed)
@@ -377,7 +380,7 @@ class _Campaign:
             self._trace(),
             not self.subject.offer.batch,
         )
-        found = explained(small, smallest, inquiry)
+        found = (explained if small.fault is Fault.BACKWARD else explained_precision)(small, smallest, inquiry)
         return [f if f.explanations else self._with_laws(f, small) for f in found]
 
     def _with_laws(self, finding: Finding, examination: Examination) -> Finding:
