@@ -54,7 +54,8 @@ def _found(equation: str, case: Case, trace: Trace, asked: tuple[Claims, Reperto
     for tried, (small, known, wrong) in enumerate(_cases(equation, case, asked)):
         if tried == _TRACES:
             break
-        blamed = blame(read_record(trace(small)), known, wrong)
+        record = read_record(trace(small))
+        blamed = blame(record, known, wrong) if record.crash is None else None
         if blamed is not None:
             answers.append(blamed)
     return _agreed(answers) if answers else None

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, find, given, seed, setting
 from hypothesis.errors import NoSuchExample
 
 from gradcheck.campaign import batch_of_one, first_call, guards, lawful
+from gradcheck.campaign.crashes import with_crash
 from gradcheck.campaign.diagnosing import Inquiry, explained, explained_precision
 from gradcheck.campaign.findings import CODES, failure_of, finding_of, nothing_checked
 from gradcheck.campaign.ignoring import Ignoring, told
@@ -159,8 +160,8 @@ class _Campaign:
             findings.append(finding_of(*unstable, confirmed=self._where(unstable[1])))
         if self.broken is not None:
             findings += self.ignoring.kept or self._minimal_findings(*self.broken)
-        elif self.record.raised and not findings:
-            findings.append(self._raised_finding())
+        elif self.record.raised and all(f.rung == "structure" for f in findings):
+            findings.insert(0, self._raised_finding())
         elif not self.record.cases and not findings:
             findings.append(self._no_evidence())
         r = self.record
@@ -171,7 +172,8 @@ class _Campaign:
         if self.recognition.trusted and self.recognition.repertoire.fixed is None:
             finding = first_call.named(finding, lambda case: self._examine(case, differences=False))
         others = corner_cases(self.recognition.repertoire, self.options.seed)
-        return batch_of_one.named(finding, others, lambda case: self._examine(case, differences=False))
+        by_cost = finding.code.name.startswith("GC3")  # what only differences of the subject's own cost show
+        return batch_of_one.named(finding, others, lambda case: self._examine(case, differences=by_cost))
 
     def detect(self) -> Detection | None:
         """Generation alone."""
@@ -507,7 +509,11 @@ class _Campaign:
         self._find(raises)
         error, case = smallest
         verdict: Any = "fail" if self._forward_runs(case) else "error"
-        return failure_of(error, case, verdict, _place_of_crash(case) if verdict == "fail" else ())
+        finding = failure_of(error, case, verdict, _place_of_crash(case) if verdict == "fail" else ())
+        if verdict != "fail" or not self.recognition.trusted:
+            return finding
+        raised = [c for e, c in self.record.raised if e.kind == error.kind]
+        return with_crash(finding, case, self._trace(), self.recognition.repertoire, (self.options.seed, raised))
 
     def _forward_runs(self, case: Case) -> bool:
         try:

@@ -36,10 +36,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """The steps in the order in which they ended, and the values they speak of."""
+    """The steps in the order in which they ended, the values they speak of, and the step that raised, if one did."""
 
     steps: tuple[Step, ...]
     values: tuple[Array, ...]
+    crash: Step | None = None
 
 
 def read_record(data: Any) -> Record:
@@ -49,7 +50,7 @@ def read_record(data: Any) -> Record:
     for k, step in enumerate(steps):
         if any(not 0 <= c < k for c in step.calls):
             raise ValueError("a call that ended after its line")
-    return Record(steps, values)
+    return Record(steps, values, _step(data["crash"], len(values)) if "crash" in data else None)
 
 
 def _values(value: Any) -> Array:

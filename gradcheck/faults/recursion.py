@@ -133,7 +133,26 @@ _ROWS: tuple[tuple[str, str, Edit, Sites, str], ...] = (
     ("transposed_twice", "only the symmetric part of W is used", lambda s, l, v: _like((s.W(l + 1) + _like(s.W(l + 1).T, s.W(l + 1))) / 2 @ s.delta[l + 1], v), "hidden", "a symmetric W; it crashes unless W is square"),
 )  # fmt: skip
 
-FAULTS: tuple[Fault, ...] = tuple(
-    Fault(f"bp2_{key}", f"{title} in the recursion", "BP2", "recursion", edit, sites, hidden, HINT)
-    for key, title, edit, sites, hidden in _ROWS
-)
+
+def _with_bias_unit(s: Sweep, l: int, value: Array) -> Array:
+    """[b | W]ᵀ δ: one row too many, that of the bias unit."""
+    return np.hstack([s.b(l + 1), s.W(l + 1)]).T @ s.delta[l + 1]
+
+
+def _transposed_with_bias_unit(s: Sweep, l: int, value: Array) -> Array:
+    """[b | W] δ."""
+    return _like(np.hstack([s.b(l + 1), s.W(l + 1)]) @ s.delta[l + 1], value)
+
+
+_FOLDED: tuple[tuple[str, str, Edit], ...] = (
+    ("bias_unit_takes_part", "the bias unit takes part", _with_bias_unit),
+    ("transposed_with_bias_unit", "W stands for its transpose, and the bias unit takes part", _transposed_with_bias_unit),
+)  # fmt: skip
+_FOLDED_HINT = "no error is passed to the bias unit: leave its weights out, δˡ = (Wˡ⁺¹ᵀ δˡ⁺¹) ⊙ σ′(zˡ) with W alone"
+
+FAULTS: tuple[Fault, ...] = (
+    *(Fault(f"bp2_{key}", f"{title} in the recursion", "BP2", "recursion", edit, sites, hidden, HINT)
+      for key, title, edit, sites, hidden in _ROWS),
+    *(Fault(f"bp2_{key}", f"{title} in the recursion", "BP2", "recursion", edit, "hidden", "it crashes or has the wrong shape", _FOLDED_HINT, shape=True)
+      for key, title, edit in _FOLDED),
+)  # fmt: skip

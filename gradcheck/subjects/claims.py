@@ -56,7 +56,8 @@ def read_claim(raw: Mapping[str, Any], call: Call, expected: Mapping[str, Shape]
     required = expected_shapes(call) if expected is None else expected
     shapes = {**required, **{n: s for n, s in optional_shapes(call).items() if n in raw}}
     problems = [Problem("missing", n, f"no gradient of {n} was returned") for n in required if n not in raw]
-    readings = {n: read_array(n, raw[n], shape) for n, shape in shapes.items() if n in raw}
+    samples = 0 if isinstance(call.point, OperationCase) else call.case.samples
+    readings = {n: read_array(n, raw[n], shape, samples) for n, shape in shapes.items() if n in raw}
     problems += [reading for reading in readings.values() if isinstance(reading, Problem)]
     arrays = {n: reading for n, reading in readings.items() if not isinstance(reading, Problem)}
     problems += [_integer(n, a) for n, a in arrays.items() if a.dtype.kind in "iub"]
@@ -66,31 +67,31 @@ def read_claim(raw: Mapping[str, Any], call: Call, expected: Mapping[str, Shape]
     return Claim({n: np.ascontiguousarray(a) for n, a in trusted.items()}, tuple(problems), dtypes)
 
 
-def read_array(name: str, value: Any, shape: Shape) -> Array | Problem:
-    """One gradient as an array of real numbers of that shape, or what is wrong with it."""
+def read_array(name: str, value: Any, shape: Shape, samples: int = 0) -> Array | Problem:
+    """One gradient as an array of real numbers of that shape, or what is wrong with it; samples: how many, where known."""
     try:
         array = np.array(value, subok=False)
     except Exception as error:  # a ragged list, or whatever the conversion of the subject's own class raises
         return Problem("type", name, f"the gradient of {name} is no array of numbers: {error!s:.200}")
     if array.dtype.kind not in "fiub":
         return Problem("type", name, f"the gradient of {name} must be real numbers; got {_kind_of(value, array)}")
-    return array if array.shape == shape else Problem("shape", name, shape_message(name, array.shape, shape))
+    return array if array.shape == shape else Problem("shape", name, shape_message(name, array.shape, shape, samples))
 
 
-def shape_message(name: str, given: Shape, expected: Shape) -> str:
+def shape_message(name: str, given: Shape, expected: Shape, samples: int = 0) -> str:
     """What shape was given, what is expected, and what that usually comes from."""
-    return f"the gradient of {name} has shape {given}; expected {expected}{_shape_hint(given, expected)}"
+    return f"the gradient of {name} has shape {given}; expected {expected}{_shape_hint(given, expected, samples)}"
 
 
-def _shape_hint(given: Shape, expected: Shape) -> str:
+def _shape_hint(given: Shape, expected: Shape, samples: int) -> str:
     size = int(np.prod(expected))
     if len(given) == 2 and len(expected) == 2 and given == expected[::-1]:
         return ": it is the transpose"
     if int(np.prod(given)) == size:
         return ": the same number of components in another shape"
-    if expected[-1:] == (1,) and len(given) == 2 and given[0] == expected[0]:
+    if expected[-1:] == (1,) and len(given) == 2 and given[0] == expected[0] and given[1] == (samples or given[1]):
         return ": it has one column for each sample, and is not summed over the samples"
-    if len(expected) == 1 and len(given) == 2 and given[1] == expected[0] and given[0] != 1:
+    if len(expected) == 1 and len(given) == 2 and given[1] == expected[0] and given[0] == (samples or given[0]) != 1:
         return ": it has one row for each sample, and is not summed over the samples"
     return ""
 

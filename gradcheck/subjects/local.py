@@ -64,13 +64,19 @@ class LocalSubject:
             return []
 
     def trace(self, point: Point, layout: Layout) -> dict[str, Any]:
-        """The steps and values of `Recorder` while the gradient at the point's own cotangent is computed."""
+        """What `Recorder` sees while the gradient at the point's own cotangent is computed; `crash` where it raises."""
         recorder = Recorder()
+        told: dict[str, Any] = {"steps": recorder.steps, "values": recorder.values}
         with subject_code():
             call = self._adapter.call(point, layout)
-            with recording(recorder):
-                self._adapter.gradient(call, np.array(point.cotangent, dtype=point.dtype))
-        return {"steps": recorder.steps, "values": recorder.values}
+            try:
+                with recording(recorder):
+                    self._adapter.gradient(call, np.array(point.cotangent, dtype=point.dtype))
+            except Exception:
+                if recorder.crash is None:
+                    raise
+                return {**told, "crash": recorder.crash}
+        return told
 
     def _value(self, point: Point, layout: Layout) -> Array:
         try:

@@ -43,7 +43,7 @@ class _Watched:
 
 
 class Recorder:
-    """A trace function for `sys.settrace`; `steps` and `values` are what it saw.
+    """A trace function for `sys.settrace`; `steps` and `values` are what it saw, `crash` the step that raised last.
 
     A step is one run of one line: file, line, text, function, call (its number), operands [variable, value], results
     [variable, value], held [variable, value] (what the call held when the line began), calls (the steps that ended the
@@ -54,6 +54,8 @@ class Recorder:
     def __init__(self) -> None:
         self.steps: list[dict[str, Any]] = []
         self.values: list[Any] = []
+        self.crash: dict[str, Any] | None = None
+        self._raised: BaseException | None = None
         self._numbers: dict[tuple[Any, ...], int] = {}
         self._stack: list[tuple[FrameType, _Watched]] = []
         self._calls = 0
@@ -78,6 +80,8 @@ class Recorder:
         if event == "line":
             self._end_line(frame, watched, None)
             self._begin_line(frame, watched)
+        elif event == "exception" and argument[1] is not self._raised:  # the innermost frame hears of it first
+            self._raised, self.crash = argument[1], self._step(frame, watched, [], None)
         elif event == "return":
             self._end_line(frame, watched, list(islice(self._tree("return", argument, _DEPTH), _MOST_LEAVES)))
             self._stack.pop()
@@ -102,25 +106,28 @@ class Recorder:
         held = dict(self._leaves(frame.f_locals))
         results = [[_variable(p), n] for p, n in held.items() if watched.held.get(p) != n]
         if results or returned is not None:
-            code = frame.f_code
-            self.steps.append(
-                {
-                    "file": code.co_filename,
-                    "line": watched.line,
-                    "text": linecache.getline(code.co_filename, watched.line).strip()[:200],
-                    "function": code.co_name,
-                    "call": watched.number,
-                    "operands": watched.operands,
-                    "results": [*results, *([_variable(p), n] for p, n in returned or ())],
-                    "held": [[_variable(p), n] for p, n in watched.held.items()],
-                    "calls": watched.calls,
-                    "arguments": watched.arguments,
-                    "returned": returned is not None,
-                    "names": list(watched.names),
-                    "hands_on": watched.hands_on,
-                }
-            )
+            self.steps.append(self._step(frame, watched, results, returned))
         watched.held = held
+
+    def _step(
+        self, frame: FrameType, watched: _Watched, results: list[list[Any]], returned: list[tuple[str, int]] | None
+    ) -> dict[str, Any]:
+        code = frame.f_code
+        return {
+            "file": code.co_filename,
+            "line": watched.line,
+            "text": linecache.getline(code.co_filename, watched.line).strip()[:200],
+            "function": code.co_name,
+            "call": watched.number,
+            "operands": watched.operands,
+            "results": [*results, *([_variable(p), n] for p, n in returned or ())],
+            "held": [[_variable(p), n] for p, n in watched.held.items()],
+            "calls": watched.calls,
+            "arguments": watched.arguments,
+            "returned": returned is not None,
+            "names": list(watched.names),
+            "hands_on": watched.hands_on,
+        }
 
     def _leaves(self, variables: dict[str, Any]) -> Iterator[tuple[str, int]]:
         for name, value in list(variables.items())[:_MOST_ITEMS]:

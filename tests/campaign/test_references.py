@@ -36,10 +36,12 @@ def place_of(name, depth):
 
 
 @pytest.mark.parametrize("name", [n for n, e in INDEX.items() if e["equation"] not in ELSEWHERE])
-def test_every_specimen_fails_at_its_place(name):
-    """The layer is right, and so is the equation where the numbers alone are wrong."""
+def test_every_specimen_fails_as_what_it_is(name):
+    """The layer is right, so is the equation where the numbers alone are wrong, and the mistake is named."""
     report = verified(SPECIMENS / f"{name}_wrong.py")
     finding = report.findings[0]
+    named = [e.fault for e in finding.explanations]
+    assert INDEX[name].get("fault") in (named or [None])
     equation, layer = place_of(name, len(finding.counterexample["architecture"]["layers"]))
     assert (report.verdict, finding.places[0].layer) == ("fail", layer)
     if equation.startswith("BP") and INDEX[name]["effect"] == "values":
