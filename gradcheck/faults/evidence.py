@@ -6,7 +6,6 @@ ratio    claim over right value, constant in a tensor or not
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -310,8 +309,8 @@ def _undecayed(case: Case) -> Case:
 
 
 def batch_evidence(w: Witnesses) -> Iterator[str]:
-    """The claim for a batch against the claims for its samples alone (λ = 0)."""
-    said: list[str] = []
+    """The claim for a batch against the claims for its samples alone (λ = 0), as a whole and tensor by tensor."""
+    fitting: dict[str, list[set[str]]] = {}
     for k in [k for k in w.wrong if k.case.samples > 2][:3]:
         whole = w.ask(_undecayed(k.case))
         alone = [w.ask(single_sample(k.case, i)) for i in range(k.case.samples)]
@@ -319,30 +318,46 @@ def batch_evidence(w: Witnesses) -> Iterator[str]:
             return
         parts = [g for g in alone if g is not None]
         share = k.trusted.scale / k.case.architecture.cost_scale(1)
-        said.append(_batch_word(whole, parts, share))
-    if said and said[0] and all(word == said[0] for word in said):
-        yield f"the gradient of a batch is {said[0]}"
+        for n in whole:
+            fitting.setdefault(n, []).append(set(_batch_words(whole[n], [p[n] for p in parts], share)))
+    said = {n: _most_likely(words) for n, words in fitting.items()}
+    if len(set(said.values())) == 1:
+        yield from (f"the gradient of a batch is {word}" for word in set(said.values()) if word)
+    else:
+        yield from (f"of a batch the gradient of {n} is {word}" for n, word in said.items() if word)
 
 
-def _batch_word(whole: Arrays, parts: Sequence[Arrays], share: float) -> str:
-    """Empty where it is the right combination of the samples' gradients."""
-    m = len(parts)
-    words: dict[str, dict[str, Any]] = {
-        "": {n: share * sum(p[n] for p in parts) for n in whole},
-        "that of its last sample alone": {n: share * parts[-1][n] for n in whole},
-        "that of its last sample alone, unscaled": dict(parts[-1]),
-        "that of its first sample alone": {n: share * parts[0][n] for n in whole},
-        "that of its first sample alone, unscaled": dict(parts[0]),
-        "the plain sum over its samples": {n: sum(p[n] for p in parts) for n in whole},
-        "the plain mean over its samples": {n: sum(p[n] for p in parts) / m for n in whole},
-        "divided by the number of samples twice": {n: share * sum(p[n] for p in parts) / m for n in whole},
-        "without its last sample": {n: share * sum(p[n] for p in parts[:-1]) for n in whole},
-        "without its first sample": {n: share * sum(p[n] for p in parts[1:]) for n in whole},
-    }
-    for word, value in words.items():
-        if all(np.allclose(whole[n], value[n], rtol=1e-8, atol=1e-13) for n in whole):
-            return word
-    return "no combination of those of its samples: samples are mixed before they are added up"
+_SHARES: Mapping[str, Callable[[Sequence[Array], Array, float], Array]] = {
+    "": lambda parts, total, share: share * total,
+    "that of its last sample alone": lambda parts, total, share: share * parts[-1],
+    "that of its last sample alone, unscaled": lambda parts, total, share: parts[-1],
+    "that of its first sample alone": lambda parts, total, share: share * parts[0],
+    "that of its first sample alone, unscaled": lambda parts, total, share: parts[0],
+    "the plain sum over its samples": lambda parts, total, share: total,
+    "the plain mean over its samples": lambda parts, total, share: total / len(parts),
+    "divided by the number of samples twice": lambda parts, total, share: share * total / len(parts),
+    "without its last sample": lambda parts, total, share: share * (total - parts[-1]),
+    "without its first sample": lambda parts, total, share: share * (total - parts[0]),
+}
+"""What a gradient of a batch may be of those of its samples: (their gradients, the sum, the share of one) -> value."""
+_MIXED = "no combination of those of its samples: samples are mixed before they are added up"
+
+
+def _batch_words(whole: Array, parts: Sequence[Array], share: float) -> Iterator[str]:
+    """All that fits at one case; a sample without a gradient makes several fit."""
+    total = np.sum(parts, axis=0)
+    for word, value in _SHARES.items():
+        expected = value(parts, total, share)
+        if whole.shape == expected.shape and np.allclose(whole, expected, rtol=1e-8, atol=1e-13):
+            yield word
+
+
+def _most_likely(fitting: Sequence[set[str]]) -> str:
+    """The first word that fits at all cases; empty for the right combination, and where the cases do not agree."""
+    common = set.intersection(*fitting)
+    if not any(fitting):
+        return _MIXED
+    return next((word for word in _SHARES if word in common), "")
 
 
 def _names(wrong: Sequence[Known]) -> list[str]:

@@ -26,7 +26,7 @@ def _rows(which: slice | int) -> Callable[[Array], Array]:
     return inside
 
 
-def _columns(which: int) -> Callable[[Array], Array]:
+def _columns(which: slice | int) -> Callable[[Array], Array]:
     def inside(wrong: Array) -> Array:
         mask = np.zeros_like(wrong)
         mask[:, which] = True
@@ -46,14 +46,18 @@ _PARTS: Mapping[str, Callable[[Array], bool]] = {
     "in its last row, that of the last unit": _within(_rows(-1)),
     "in its first column, that of the first unit below": _within(_columns(0)),
     "in its last column, that of the last unit below": _within(_columns(-1)),
+    "in its second row, that of the second unit": _within(_rows(slice(1, 2))),
+    "in its third row, that of the third unit": _within(_rows(slice(2, 3))),
+    "in its second column, that of the second unit below": _within(_columns(slice(1, 2))),
+    "in its third column, that of the third unit below": _within(_columns(slice(2, 3))),
     "on its diagonal": _within(_diagonal),
+    "above its diagonal": _within(lambda wrong: np.triu(np.ones_like(wrong), 1)),
+    "below its diagonal": _within(lambda wrong: np.tril(np.ones_like(wrong), -1)),
     "off its diagonal": _within(lambda wrong: ~_diagonal(wrong)),
     "outside its first row": _within(lambda wrong: ~_rows(0)(wrong)),
     "outside its last row": _within(lambda wrong: ~_rows(-1)(wrong)),
     "outside its first column": _within(lambda wrong: ~_columns(0)(wrong)),
     "outside its last column": _within(lambda wrong: ~_columns(-1)(wrong)),
-    "above its diagonal": _within(lambda wrong: np.triu(np.ones_like(wrong), 1)),
-    "below its diagonal": _within(lambda wrong: np.tril(np.ones_like(wrong), -1)),
 }
 
 

@@ -43,7 +43,11 @@ def test_every_specimen_fails_as_what_it_is(name):
     named = [e.fault for e in finding.explanations]
     assert INDEX[name].get("fault") in (named or [None])
     equation, layer = place_of(name, len(finding.counterexample["architecture"]["layers"]))
-    assert (report.verdict, finding.places[0].layer) == ("fail", layer)
+    layers = {layer}
+    if INDEX[name]["effect"] == "values_or_crash" and equation == "BP4":  # right in an output layer of one unit
+        layers.add(max(1, layer - 1))
+    assert report.verdict == "fail"
+    assert finding.places[0].layer in layers
     if equation.startswith("BP") and INDEX[name]["effect"] == "values":
         assert finding.places[0].equation == equation
 

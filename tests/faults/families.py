@@ -20,6 +20,11 @@ FAMILY = (
     ("reg_missing", 2, ("regularisation", 2)),
     ("reg_biases_too", None, ("regularisation", 3)),
     ("idx_W_layer_above", 1, ("BP4", 1)),
+    ("bp4_first_unit_no_activation", 2, ("BP4", 2)),
+    ("bp4_delta_of_input", None, ("BP4", 3)),
+    ("bp2_sum_of_W_ji_delta_j_prime_i", None, ("BP2", 2)),
+    ("bp3_at_the_other_end", 2, ("BP3", 2)),
+    ("bp1_last_sample_only_unscaled", None, ("BP1", 3)),
     ("prec_recursion_float16", None, ("BP2", 2)),
 )
 
