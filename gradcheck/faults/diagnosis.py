@@ -30,6 +30,9 @@ _FIRST = 6
 _ROUNDS = 4
 _CHOICES = 6
 _WIDER = 40
+_REFUSALS = 2
+_ALIKE = 12
+"""Networks at which faults that survive together are compared before they are called the same program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ class _Diagnoser:
         self.repertoire = replace(repertoire, depths=(case.architecture.depth, case.architecture.depth))
         self.depths = repertoire.depths
         self.knowns: list[Known] = []
-        self.refused = 0
+        self.refusals: list[Case] = []
 
     def run(self) -> Diagnosis:
         first = self.claims(self.case)
@@ -138,7 +141,7 @@ class _Diagnoser:
     def _learn(self, case: Case) -> Known | None:
         claim = self.claims(case)
         if claim is None or not all(np.all(np.isfinite(g)) for g in claim.values()):
-            self.refused += 1
+            self.refusals.append(case)
             return None
         known = know(case, claim, fresh=True)
         self.knowns.append(known)
@@ -159,14 +162,22 @@ class _Diagnoser:
         for _ in range(_ROUNDS):
             if len(expanded) < 2:
                 break
-            known = self._splitting(expanded)
-            if known is None:
+            case = self._splitting(expanded)
+            if case is None:
                 break
-            expanded = [w for w in expanded if self._gives(w, known)]
+            known = self._learn(case)
+            expanded = [w for w in expanded if known is None or self._gives(w, known)]
         if expanded:
             self._look_wider()
-        proved = [w for w in expanded if self._proved(w)]
+        proved = self._refusing_alike([w for w in expanded if self._proved(w)])
         return _merged(proved) if proved else None
+
+    def _refusing_alike(self, ways: list[tuple[Candidates, ...]]) -> list[tuple[Candidates, ...]]:
+        """Those that give no gradient just where the subject gave none, where there are any: a crash is evidence too."""
+        if len(ways) < 2 or len(self.refusals) < _REFUSALS:
+            return ways
+        alike = [w for w in ways if all(synthesise(c, _plantings(w, c)) is None for c in self.refusals)]
+        return alike or ways
 
     def _look_wider(self) -> None:
         """Every output activation with every cost that the subject takes: a name must hold for all of them.
@@ -177,18 +188,18 @@ class _Diagnoser:
         order = self.generator.permutation(len(heads))[:_WIDER]
         for k, i in enumerate(order):
             family = replace(self.repertoire, heads=(heads[int(i)],))
-            square = k % 2 == 1 or self.refused > 0
+            square = k % 2 == 1 or bool(self.refusals)
             self._learn(draw_case(family, self.generator, self.case.architecture.depth, square))
 
-    def _splitting(self, ways: Sequence[tuple[Candidates, ...]]) -> Known | None:
-        """Learn the one of several random cases on which the ways differ most; None where they differ on none."""
+    def _splitting(self, ways: Sequence[tuple[Candidates, ...]]) -> Case | None:
+        """The one of several random cases on which the ways differ most; None where they differ on none."""
         best, most = None, 1
         for k in range(_CHOICES):
             case = draw_near(self.case, self.repertoire, self.generator, k)
             count = self._kinds(case, ways)
             if count > most:
                 best, most = case, count
-        return None if best is None else self._learn(best)
+        return best
 
     def _kinds(self, case: Case, ways: Sequence[tuple[Candidates, ...]]) -> int:
         """How many different gradients the ways give at a case."""
@@ -241,7 +252,27 @@ class _Diagnoser:
         everywhere = self._stands_everywhere(way)
         mistakes = tuple(_mistake(m, self.case, everywhere=everywhere) for m in way)
         places = tuple(sorted({p for m in mistakes for p in m.places}, key=lambda p: (-(p.layer or 0), p.equation)))
-        return self._diagnosis(places, mistakes, (self._proof(mistakes, way),))
+        return self._diagnosis(places, mistakes, (self._proof(mistakes, way), *self._same_programs(way)))
+
+    def _same_programs(self, way: tuple[Candidates, ...]) -> Iterator[str]:
+        """Faults that cannot be told apart because nothing that the subject can be asked makes a difference to them."""
+        for mistake in way:
+            if len(mistake.faults) > 1 and not self._told_apart(mistake):
+                names = " and ".join(f.name for f in mistake.faults)
+                yield f"{names} are the same program here: they give the same gradient in all {_ALIKE} networks tried"
+
+    def _told_apart(self, mistake: Candidates) -> bool:
+        for k in range(_ALIKE):
+            case = draw_near(self.case, self.repertoire, self.generator, k)
+            gradients = [synthesise(case, mistake.plantings(case.architecture, f)) for f in mistake.faults]
+            first = gradients[0]
+            if any((g is None) != (first is None) for g in gradients):
+                return True
+            if first is not None and all(np.all(np.isfinite(g)) for g in first.values()):
+                probe = know(case, first, fresh=True)
+                if any(g is not None and probe.tells_apart(first, g) for g in gradients[1:]):
+                    return True
+        return False
 
     def _proof(self, mistakes: Sequence[Mistake], way: tuple[Candidates, ...]) -> str:
         largest, bound = self._farthest(way)
@@ -294,7 +325,7 @@ class _Diagnoser:
         return bool(telling) and all(reproduces(k, Planting(fault)) for k in telling)
 
     def _nothing(self, claim: Arrays | None) -> tuple[str, ...]:
-        if claim is None and self.refused:
+        if claim is None and self.refusals:
             return (
                 "the subject gave no gradient that could be read, at the counterexample and at most cases around it",
             )

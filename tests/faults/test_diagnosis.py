@@ -183,3 +183,22 @@ def test_a_match_needs_every_digit(generator):
     gradient = backprop(case)
     known = know(case, {n: g * (1 + 1e-7) for n, g in gradient.items()}, fresh=False)
     assert not any(known.right.values())
+
+
+@pytest.mark.parametrize("name", ["bp2_no_transpose", "bp2_reshaped"])
+@pytest.mark.parametrize("other", [None, "bp3_factor_twice"])
+def test_a_crash_tells_two_mistakes_apart(name, other, generator):
+    """W for Wᵀ raises unless the layers are equally wide, W reshaped never does; where both run they differ in 1 × n only."""
+    plantings = [Planting(CATALOGUE[n]) for n in (name, other) if n]
+    found = diagnose(square_case(generator), claims_of(plantings), repertoire=EVERYTHING)
+    assert sorted(names(found)) == sorted(n for n in (name, other) if n)
+
+
+def test_mistakes_that_nothing_tells_apart_are_called_the_same_program(generator):
+    """Where biases are not penalised, a zero sum and a result that is never filled in are one; a missing σ′ is alone."""
+    found = diagnose(square_case(generator), claims_of([Planting(CATALOGUE["bp3_zero"])]), repertoire=EVERYTHING)
+    assert found.evidence[1].startswith("bp3_zero and idx_b_skipped are the same program here")
+    alone = diagnose(
+        square_case(generator), claims_of([Planting(CATALOGUE["bp2_factor_minus"])]), repertoire=EVERYTHING
+    )
+    assert not any("same program" in e for e in alone.evidence)
