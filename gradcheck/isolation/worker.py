@@ -22,6 +22,17 @@ from gradcheck.isolation.protocol import ProtocolError, encode
 GIB: Final = 1 << 30
 
 
+ACTIVITIES = {
+    "forward": "while its forward pass was run",
+    "output": "while its forward pass was run",
+    "vjp": "while its gradient was computed",
+    "effects": "while its gradient was computed twice",
+    "cost_derivative": "while its derivative of the cost was computed",
+    "trace": "while its lines were watched",
+}
+"""What a subject was asked, in the words of a message."""
+
+
 class Worker:
     """Runs ``handler(setup)`` in a child process and passes requests to the ``handle(op, payload)`` of what it returns.
 
@@ -118,7 +129,7 @@ class Worker:
         limit = self._time_limit if time_limit is None else time_limit
         _require_positive("time_limit", limit)
         with self._lock:
-            return self._ask("handle", op, payload, limit, f"while answering {op!r}")
+            return self._ask("handle", op, payload, limit, ACTIVITIES.get(op, f"while answering {op!r}"))
 
     def output_tail(self) -> str:
         """What the child printed since its start: the first 2 and the last 6 KiB, control characters spelt out."""

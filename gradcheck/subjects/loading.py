@@ -293,7 +293,8 @@ def _relative(path: Path) -> bool:
 def _syntax_error(error: SyntaxError) -> SubjectError:
     file, text = Path(error.filename or "?").name, (error.text or "").strip()
     hint = python_2_hint(_source_of(error))
-    message = f"{type(error).__name__}: {error.msg} in {file}:{error.lineno}: {text}{hint}"
+    at = "" if error.lineno is None else f" in {file}:{error.lineno}: {text}"
+    message = f"{type(error).__name__}: {error.msg}{at}{hint}"
     return SubjectError("load", message, details=details(error, []))
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from gradcheck.errors import SubjectError, UsageError
 from gradcheck.isolation import ProtocolError, Worker
+from gradcheck.isolation.worker import ACTIVITIES
 
 HERE = Path(__file__).parent
 MIB = 1 << 20
@@ -602,3 +603,10 @@ def test_limits_must_be_positive(limit):
     """A limit that is no number of seconds is refused."""
     with pytest.raises(UsageError, match="time_limit"):
         make_worker(time_limit=limit)
+
+
+def test_activities_are_in_the_words_of_the_user():
+    """A student knows a gradient, not our requests; every request of the handler has words."""
+    requests = {"forward", "output", "vjp", "effects", "cost_derivative", "trace"}
+    assert set(ACTIVITIES) == requests
+    assert not any(word in text for text in ACTIVITIES.values() for word in ("vjp", "effects"))

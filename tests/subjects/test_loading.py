@@ -216,3 +216,12 @@ def test_members_are_described_with_signatures(write):
     """Only what the file defines itself."""
     path = write("import os\nfrom math import sqrt\ndef f(x, *, k=1): ...\nclass A:\n    def g(self, y): ...\n")
     assert describe_members(load(path)) == ["class A: g(y)", "def f(x, *, k=1)"]
+
+
+def test_a_binary_file_has_no_line(tmp_path):
+    """What is no text at all is said without a place that is not there."""
+    (tmp_path / "binary.py").write_bytes(bytes(range(256)))
+    with pytest.raises(SubjectError) as caught:
+        load(str(tmp_path / "binary.py"))
+    assert "None" not in caught.value.message
+    assert "?" not in caught.value.message
