@@ -160,7 +160,7 @@ def explained(finding: Finding, subject: Subject, reading: Reading) -> Finding:
         finding,
         detail=f"{finding.detail}; wrong: the gradient of {', '.join(where)}{said}" if where else finding.detail,
         places=tuple(Place(f"gradient of {w}") for w in where) or finding.places,
-        explanations=tuple(Explanation(f.name, f.title) for f in faults),
+        explanations=tuple(Explanation(f.name, f.title, hint=f.hint) for f in faults),
     )
 
 

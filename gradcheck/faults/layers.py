@@ -32,6 +32,12 @@ class LayerFault:
     right: str
     wrong: str
 
+    @property
+    def hint(self) -> str:
+        """The right equation, in the names of the reference."""
+        right = " ".join(self.right.split())
+        return f"compute it as in reference/layers/{self.layer}.py: {right}"
+
 
 def source_of(layer: str) -> str | None:
     """The text of the layer's reference; None where it is not installed."""

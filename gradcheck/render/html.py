@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MARKS = {"pass": "✓", "fail": "✗", "inconclusive": "?", "error": "!"}
 SENTENCES = {
     "pass": "Nothing wrong was found. How small a mistake would have been seen stands below, tensor by tensor.",
-    "fail": "There is a mistake. Below: where it is, what it is, and the smallest network that shows it.",
+    "fail": "There is a mistake. Below: where it is, what it is, and the smallest example that shows it.",
     "inconclusive": "Nothing can be said. This is not a pass: below is what kept the gradient from being judged.",
     "error": "The code could not be run to its end. Below is what happened.",
 }

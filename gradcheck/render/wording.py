@@ -12,6 +12,7 @@ from math import inf
 from gradcheck.report import Difference, Explanation, Finding, Line, Place, Report, Tally
 
 EQUATIONS = {"BP1": "output error", "BP2": "recursion", "BP3": "bias gradient", "BP4": "weight gradient"}
+_ARGUMENT = "gradient of "
 ROWS = 6
 DETAIL_LINES = 40
 COLUMNS = ("parameter", "index", "claimed", "expected", "difference", "bound", "oracle")
@@ -75,8 +76,11 @@ def place(p: Place) -> str:
 
 
 def places(finding: Finding) -> str:
-    """All places, semicolons between; empty when the place is not known."""
-    return "; ".join(place(p) for p in finding.places)
+    """All places, semicolons between; ``gradient of x, w`` of several arguments; empty when the place is not known."""
+    words = [place(p) for p in finding.places]
+    if len(words) > 1 and all(word.startswith(_ARGUMENT) for word in words):
+        return _ARGUMENT + ", ".join(word.removeprefix(_ARGUMENT) for word in words)
+    return "; ".join(words)
 
 
 def explanation(e: Explanation) -> str:

@@ -1,5 +1,6 @@
 """The words and numbers that all formats share."""
 
+from dataclasses import replace
 from math import inf, nan
 
 import pytest
@@ -110,3 +111,9 @@ def test_lines_sum_up_a_finding(samples):
     finding: Finding = samples.FINDING
     firsts = "layer The W1[1, explained or and your wrong suggested suggested line: without replay:"
     assert [line.split(" ")[0] for line in wording.lines(finding)] == firsts.split()
+
+
+def test_arguments_share_their_words(samples):
+    """Several wrong arguments of a layer are one list."""
+    places = (Place("gradient of x"), Place("gradient of wh (gate i, f)"))
+    assert wording.places(replace(samples.FINDING, places=places)) == "gradient of x, wh (gate i, f)"
