@@ -24,6 +24,8 @@ def to_text(test: SelfTest) -> str:
 def to_markdown(tests: Sequence[SelfTest], command: str = "") -> str:
     """A document: the same, with every survivor and its reason."""
     blocks = ["# Self-test", *([f"`{command}`"] if command else [])]
+    rows = [row for test in tests for row in _overview(test)]
+    blocks += ["\n".join([_OVERVIEW, *rows])] if rows else []
     for test in tests:
         if test.refused:
             blocks.append(wording.clean(test.refused))
@@ -34,6 +36,27 @@ def to_markdown(tests: Sequence[SelfTest], command: str = "") -> str:
             blocks += _survivors(test.mutants)
         blocks += [_list(test.notes)] if test.notes else []
     return "\n\n".join(blocks) + "\n"
+
+
+_OVERVIEW = """\
+| planted in | mistakes run | visible | found | | no difference | diagnosed | place right | named | wrong names |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"""
+
+
+def _overview(test: SelfTest) -> Iterator[str]:
+    """A row of the table at the head for each part: how many were found, and how often place and name were right."""
+    c, m = test.catalogue, test.mutants
+    if c is not None:
+        yield _row("the catalogue", (c.planted, c.visible, c.found, len(c.invisible)), c.diagnosed)
+    if m is not None:
+        yield _row(m.file, (m.run, m.observable, m.killed, m.count("equivalent")), m.diagnosed)
+
+
+def _row(name: str, counts: tuple[int, int, int, int], d: Diagnosed) -> str:
+    run, visible, found, same = counts
+    rate = f"{100 * found / visible:.4g} %" if visible else ""
+    numbers = (run, visible, found, rate, same, d.count, d.placed, d.named, len(d.wrong))
+    return f"| {_cell(name)} | {' | '.join(n if isinstance(n, str) else f'{n:,}' for n in numbers)} |"
 
 
 def _mutant_lines(m: MutantResult | None, *, survivors: bool = True) -> Iterator[str]:
@@ -77,8 +100,9 @@ def _survivors(m: MutantResult) -> Iterator[str]:
         some = [s for s in m.survivors if s.kind == kind]
         if some:
             yield f"### Survivors: {kind}\n\n{meaning[0].upper()}{meaning[1:]}."
-            rows = [f"| {s.line} | {_cell(s.what.partition(': ')[2])} | {_cell(s.reason)} |" for s in some]
-            yield "\n".join(["| line | edit | |", "|---|---|---|", *rows])
+            parts = [(*s.what.partition(": ")[::2], s.reason) for s in some]
+            rows = [f"| {' | '.join(map(_cell, part))} |" for part in parts]
+            yield "\n".join(["| where | edit | |", "|---|---|---|", *rows])
 
 
 def _cell(text: str) -> str:

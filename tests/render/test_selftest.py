@@ -25,8 +25,15 @@ def test_markdown_lists_every_survivor_with_its_reason():
     """In a table for each kind, markup escaped."""
     text = to_markdown([SelfTest(Plan(), CATALOGUE, MUTANTS)], "gradcheck selftest net.py")
     assert "`gradcheck selftest net.py`" in text
-    assert "| 3 | a \\| b → a\\_b (name swapped) | it differs on 1 of 9 cases: W1 |" in text
-    assert "| 4 | 1 \\* x → x (factor dropped) |" in text
+    assert "| line 3 of f | a \\| b → a\\_b (name swapped) | it differs on 1 of 9 cases: W1 |" in text
+    assert "| line 4 of f | 1 \\* x → x (factor dropped) |" in text
+
+
+def test_markdown_begins_with_a_table():
+    """How many were found, and how often place and name were right, a row for each part."""
+    text = to_markdown([SelfTest(Plan(), CATALOGUE, MUTANTS)])
+    assert "| the catalogue | 5 | 4 | 4 | 100 % | 1 | 2 | 2 | 1 | 1 |" in text
+    assert "| net.py | 9 | 8 | 7 | 87.5 % | 1 | 3 | 3 | 2 | 0 |" in text
 
 
 def test_wrong_names_are_said():
