@@ -119,24 +119,17 @@ class OperationJudge:
         said = pair.explain(finding, subject)
         named = [p.equation.removeprefix("gradient of ").partition(" (")[0] for p in said.places]
         names = tuple(e.fault for e in said.explanations)
-        placed = bool(named) and set(named) == self._wrong(subject, pair)
+        placed = bool(named) and set(named) == self._wrong(subject, original, pair)
         right = all(self._gives(name, subject, pair) for name in names)
         return Diagnosed(1, int(placed), int(bool(names))), "" if right else ", ".join(names)
 
-    def _wrong(self, subject: Subject, pair: Known) -> set[str]:
-        """The arguments whose gradients are wrong on some fresh case."""
+    def _wrong(self, subject: Subject, original: Subject, pair: Known) -> set[str]:
+        """The arguments whose gradients are not the original's on some fresh case."""
         found: set[str] = set()
         for case in _fresh(pair):
-            trusted, claim = pair.trusted(case), self.ask(subject, case).gradient
-            if trusted is None or claim is None:
-                continue
-            errors = trusted.pullback.error
-            off = (
-                n
-                for n, g in trusted.pullback.value.items()
-                if n in claim and np.any(np.abs(claim[n] - g) > 2 * errors[n])
-            )
-            found |= set(off)
+            claim, right = (self.ask(one, case).gradient for one in (subject, original))
+            if claim is not None and right is not None:
+                found |= {n for n, g in right.items() if n in claim and not _close({n: claim[n]}, {n: g})}
         return found
 
     def _gives(self, name: str, subject: Subject, pair: Known) -> bool:
