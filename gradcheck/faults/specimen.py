@@ -27,6 +27,7 @@ from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.loading import NOTES, defines, extend_path, resolve, statements
 from gradcheck.subjects.local import LocalSubject
 from gradcheck.subjects.protocol import Subject
+from gradcheck.subjects.sources import BUILTINS_OF_2
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ def execute(tree: ast.Module, name: str, text: str) -> dict[str, Any]:
     file, called = f"<{name}>", f"mutant_of_{path.stem}"
     module = types.ModuleType(called)
     module.__file__ = str(path.with_suffix(".py"))
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    vars(module).update({n: v for n, v in BUILTINS_OF_2.items() if n in used})
     extend_path(path.resolve())
     sys.modules[called] = module
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)

@@ -247,6 +247,14 @@ def test_dataclasses_and_postponed_annotations_load():
     assert trials_of(head + FUNCTIONAL).original_fault() == ""
 
 
+def test_python_2_is_read_as_the_loader_reads_it():
+    """print statements and xrange."""
+    old = FUNCTIONAL.replace(
+        "    k = len(weights)", "    k = sum(1 for _ in xrange(len(weights)))\n    if k < 0: print 'no'"
+    )
+    assert trials_of(old).original_fault() == ""
+
+
 AFFINE = """
 def affine_forward(x, w, b):
     return x @ w + b, (x, w)
