@@ -178,7 +178,24 @@ def directional(
     close, rows = values[:NOISE_POINTS], values[NOISE_POINTS:].reshape(len(directions), 2 * levels)
     noise = max(NOISE_SAFETY * measured_noise(close), 2 * roundoff * float(np.max(np.abs(close))), noise_floor)
     centre = float(close[NOISE_POINTS // 2])
-    return [_with_finer(row, steps, noise, centre) for row, steps in zip(rows, ladders, strict=True)]
+    still = (rows == rows[:, :1]).all(axis=1)
+    unseen = max(noise, _noise_unseen(evaluate, arguments, roundoff)) if still.any() else noise
+    noises = np.where(still, unseen, noise)
+    return [_with_finer(row, h, float(e), centre) for row, h, e in zip(rows, ladders, noises, strict=True)]
+
+
+def _noise_unseen(evaluate: Evaluate, arguments: Arrays, roundoff: float) -> float:
+    """Noise of a primal that a direction does not move by a bit: all its values have the same rounding, and none shows.
+
+    Saturated units stand still so; what their rounding is worth behind them (a difference that cancels, a high power) shows
+    when all arguments move by a few units in the last place: no more than the backward error of a stable formula.
+    """
+    generator = np.random.default_rng(0)
+    points: list[Arrays] = [
+        {n: a * (1 + 4 * roundoff * generator.standard_normal(a.shape)) for n, a in arguments.items()}
+        for _ in range(NOISE_POINTS)
+    ]
+    return NOISE_SAFETY * float(np.std(np.asarray(evaluate(points), dtype=float)))
 
 
 def _with_finer(row: Array, steps: Array, noise: float, centre: float) -> Derivative:

@@ -218,3 +218,24 @@ def test_several_directions_in_one_batch():
     found = directional(evaluate, {"a": np.array([1.0, 2.0])}, directions, [0.1, 0.1])
     assert calls == [2 * 2 * 6 + NOISE_POINTS]
     assert [d.value for d in found] == pytest.approx([2.0, 4.0], rel=1e-9)
+
+
+def saturated(points):
+    """(1000 σ(t) − 1000 w)⁴ with w near 1: for t = 40 no step moves a bit of it, though its derivative is not 0."""
+    return [float((1000 / (1 + np.exp(-p["t"][0])) - 1000 * p["w"][0]) ** 4) for p in points]
+
+
+def test_a_saturated_unit_does_not_pass_for_a_derivative_of_zero():
+    """All values are the same; what the last place of the unit is worth behind the cancellation bounds the error."""
+    point = {"t": np.array([40.0]), "w": np.array([1 - 1e-12])}
+    (found,) = directional(saturated, point, [{"t": np.ones(1)}], [0.02])
+    true = 4 * (1000 * 1e-12) ** 3 * 1000 * math.exp(-40)
+    assert found.value == 0.0
+    assert found.error > true
+
+
+def test_an_argument_that_is_not_used_has_the_derivative_zero():
+    """To within the noise of the value: a claim that it is another is wrong."""
+    point = {"t": np.array([0.3]), "unused": np.array([0.7])}
+    (found,) = directional(lambda ps: [float(np.sin(p["t"][0])) for p in ps], point, [{"unused": np.ones(1)}], [0.02])
+    assert (found.value, found.error < 1e-11) == (0.0, True)
