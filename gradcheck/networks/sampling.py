@@ -20,7 +20,8 @@ import numpy as np
 from gradcheck.networks.architecture import Architecture
 from gradcheck.networks.case import Case
 from gradcheck.networks.forward import forward
-from gradcheck.numerics import Array
+from gradcheck.networks.namespace import xp_numpy
+from gradcheck.numerics import Array, Arrays
 
 Regime = Literal["ordinary", "tiny", "large", "saturated", "near_kink", "at_kink", "ill_conditioned"]
 REGIMES: tuple[Regime, ...] = get_args(Regime)
@@ -44,18 +45,12 @@ def sample_case(
 
     Subnormals never occur; a float32 architecture gets values that float32 represents.
     """
-    parameters = {
-        name: _parameter(name, shape, generator, regime, digits) for name, shape in architecture.shapes().items()
-    }
-    x = _short(generator.standard_normal((architecture.inputs, samples)) * _INPUTS.get(regime, 1.0), digits)
-    y = _targets(architecture, samples, generator, digits, hard_targets)
-    case = Case(architecture, parameters, x, y)
-    case = _as_dtype(_tamed(case))
+    case = _as_dtype(_drawn(architecture, samples, generator, regime, digits, hard_targets))
     if regime == "at_kink":
-        return _onto_kink(case, generator)
+        return _onto_kink(_settled(case, generator, clear=False), generator)
     if regime == "ill_conditioned":
-        case = _as_dtype(_tamed(_ill_conditioned(case, generator)))
-    case = _away_from_kinks(case, generator)
+        case = _as_dtype(_ill_conditioned(_settled(case, generator, clear=False), generator))
+    case = _settled(case, generator)
     return _near_kink(case, generator) if regime == "near_kink" else case
 
 
@@ -65,6 +60,19 @@ def with_labels(case: Case, generator: np.random.Generator) -> Case:
     if units == 1:
         return replace(case, targets=generator.integers(0, 2, (1, samples)).astype(float))
     return replace(case, targets=np.eye(units)[generator.integers(0, units, samples)].T.copy())
+
+
+def _drawn(
+    architecture: Architecture,
+    samples: int,
+    generator: np.random.Generator,
+    regime: str,
+    digits: int | None,
+    hard: bool,
+) -> Case:
+    parameters = _parameters(architecture, generator, regime, digits)
+    x = _short(generator.standard_normal((architecture.inputs, samples)) * _INPUTS.get(regime, 1.0), digits)
+    return Case(architecture, parameters, x, _targets(architecture, samples, generator, digits, hard))
 
 
 def kink_distance(case: Case) -> float:
@@ -78,11 +86,20 @@ def kink_distance(case: Case) -> float:
     return min(distances)
 
 
-def _parameter(
-    name: str, shape: tuple[int, int], generator: np.random.Generator, regime: str, digits: int | None
-) -> Array:
-    spread = 1.0 / np.sqrt(shape[1]) if name[0] == "W" else 0.5
-    return _short(generator.standard_normal(shape) * spread * _WEIGHTS.get(regime, 1.0), digits)
+def _parameters(
+    architecture: Architecture, generator: np.random.Generator, regime: str, digits: int | None
+) -> dict[str, Array]:
+    """Weights ~ N(0, 1/n), biases ~ N(0, 1/4), all views of one drawn vector."""
+    shapes = architecture.shapes()
+    numbers = generator.standard_normal(sum(rows * columns for rows, columns in shapes.values()))
+    parameters, start = {}, 0
+    for name, (rows, columns) in shapes.items():
+        spread = 1.0 / np.sqrt(columns) if name[0] == "W" else 0.5
+        part = numbers[start : start + rows * columns].reshape(rows, columns)
+        part *= spread * _WEIGHTS.get(regime, 1.0)
+        parameters[name] = _short(part, digits)
+        start += rows * columns
+    return parameters
 
 
 def _short(values: Array, digits: int | None) -> Array:
@@ -119,65 +136,85 @@ def _simplex(units: int, samples: int, generator: np.random.Generator, digits: i
     return np.asarray(np.round(np.diff(edges, axis=0)) / steps)
 
 
-def _tamed(case: Case) -> Case:
-    """Scale layers down whose |z| would leave the range in which naive exponentials and logarithms still work."""
-    architecture = case.architecture
-    for l in range(1, architecture.depth + 1):
-        last = l == architecture.depth
-        probability = architecture.layers[-1].activation.range != "real" or architecture.cost.targets != "real"
-        ceiling = _LOGIT_CEILING if last and probability else _CEILING
-        top = float(np.max(np.abs(forward(case)[0][l])))
-        if top > ceiling:
-            factor = 2.0 ** np.floor(np.log2(ceiling / top))
-            names = [n for n in (f"W{l}", f"b{l}") if n in case.parameters]
-            case = case.at({n: case.parameters[n] * factor for n in names})
-    return case
+def _settled(case: Case, generator: np.random.Generator, *, clear: bool = True) -> Case:
+    """In one sweep through the layers: none leaves the range in which naive exponentials and logarithms still work, and
+    (`clear`) every unit keeps `MARGIN` from the kinks; then the cost.
+
+    Layers whose |z| is too large are scaled down by a power of two; a unit near a kink is shifted by its bias.
+    """
+    architecture, changed = case.architecture, dict(case.parameters)
+    a = case.inputs
+    with np.errstate(all="ignore"):
+        for l, layer in enumerate(architecture.layers, start=1):
+            names = [n for n in (f"W{l}", f"b{l}") if n in changed]
+            z = _weighted(changed, l, a)
+            top, ceiling = float(np.abs(z).max()), _ceiling(architecture, l)
+            if top > ceiling:
+                factor = 2.0 ** np.floor(np.log2(ceiling / top))
+                changed.update({n: changed[n] * factor for n in names})
+                z = z * factor
+            if clear and layer.activation.kinks and f"b{l}" in changed:
+                changed[f"b{l}"], z = _clear(changed[f"b{l}"], z, layer.activation.kinks, architecture.dtype)
+            a = np.asarray(layer.activation(z, xp_numpy))
+    settled = replace(case, parameters=changed)
+    return _clear_cost(settled, a, generator) if clear and architecture.cost.kinks is not None else settled
+
+
+def _weighted(parameters: Arrays, l: int, a: Array) -> Array:
+    """z = W a + b of layer l, without the b that a network without biases has not."""
+    z: Array = parameters[f"W{l}"] @ a
+    return z + parameters[f"b{l}"] if f"b{l}" in parameters else z
+
+
+def _ceiling(architecture: Architecture, l: int) -> float:
+    probability = architecture.layers[-1].activation.range != "real" or architecture.cost.targets != "real"
+    return _LOGIT_CEILING if l == architecture.depth and probability else _CEILING
+
+
+def _clear(b: Array, z: Array, kinks: tuple[float, ...], dtype: str) -> tuple[Array, Array]:
+    """The biases (and z) with each unit moved by the smallest multiple of 0.1 that clears the kinks for all samples."""
+    start = b
+    for _ in range(40):
+        moved = z + (b - start)
+        close = np.zeros(b.shape, dtype=bool)
+        for kink in kinks:
+            near = np.abs(moved - kink) < MARGIN * np.maximum(1.0, np.abs(moved - kink))
+            close |= near.any(axis=1, keepdims=True)
+        if not close.any():
+            break
+        b = _rounded(np.where(close, np.round(b + 0.1, 9), b), dtype)
+    return b, z if b is start else moved
 
 
 def _as_dtype(case: Case) -> Case:
     if case.dtype == "float64":
         return case
-    rounded = {n: a.astype(case.dtype).astype(np.float64) for n, a in case.parameters.items()}
-    x, y = (a.astype(case.dtype).astype(np.float64) for a in (case.inputs, case.targets))
+    rounded = {n: _rounded(a, case.dtype) for n, a in case.parameters.items()}
+    x, y = (_rounded(a, case.dtype) for a in (case.inputs, case.targets))
     return replace(case, parameters=rounded, inputs=x, targets=y)
 
 
-def _away_from_kinks(case: Case, generator: np.random.Generator) -> Case:
-    """Shift biases (or, without biases, scale rows), then targets, until every distance is at least `MARGIN`."""
-    for l, layer in enumerate(case.architecture.layers, start=1):
-        for kink in layer.activation.kinks:
-            case = _clear_layer(case, l, kink)
-    if case.architecture.cost.kinks is None:
-        return case
+def _rounded(a: Array, dtype: str) -> Array:
+    return a if dtype == "float64" else a.astype(dtype).astype(np.float64)
+
+
+def _clear_cost(case: Case, a: Array, generator: np.random.Generator) -> Case:
+    """Targets, or the last biases (rows, where there are none), shifted until the cost is `MARGIN` from its kinks.
+
+    a: the output activations.
+    """
+    cost, depth = case.architecture.cost, case.architecture.depth
     for _ in range(20):
-        a = forward(case)[1][-1]
-        close = np.abs(case.architecture.cost.kinks(a, case.targets)) < MARGIN
+        close = np.abs(cost.kinks(a, case.targets)) < MARGIN if cost.kinks is not None else np.zeros(1)
         if not close.any():
             break
-        if case.architecture.cost.targets == "real":
-            case = replace(case, targets=np.where(close, case.targets + 0.1, case.targets))
-        else:
-            b = f"b{case.architecture.depth}"
-            name = b if b in case.parameters else f"W{case.architecture.depth}"
-            case = case.at(
-                {name: np.round(case.parameters[name] + 0.1 * generator.integers(1, 9, case.parameters[name].shape), 6)}
-            )
-        case = _as_dtype(case)
-    return case
-
-
-def _clear_layer(case: Case, l: int, kink: float) -> Case:
-    """Move each unit of layer l by the smallest shift (a multiple of 0.1) that clears the kink for all samples."""
-    name = f"b{l}"
-    if name not in case.parameters:
-        return case
-    for _ in range(40):
-        z = forward(case)[0][l] - kink
-        close = np.any(np.abs(z) < MARGIN * np.maximum(1.0, np.abs(z)), axis=1, keepdims=True)
-        if not close.any():
-            return case
-        moved = case.parameters[name] + np.where(close, 0.1, 0.0)
-        case = _as_dtype(case.at({name: np.round(moved, 9) if np.any(close) else moved}))
+        if cost.targets == "real":
+            case = _as_dtype(replace(case, targets=np.where(close, case.targets + 0.1, case.targets)))
+            continue
+        name = f"b{depth}" if f"b{depth}" in case.parameters else f"W{depth}"
+        shift = 0.1 * generator.integers(1, 9, case.parameters[name].shape)
+        case = _as_dtype(case.at({name: np.round(case.parameters[name] + shift, 6)}))
+        a = forward(case)[1][-1]
     return case
 
 

@@ -1,5 +1,6 @@
 """Hypothesis strategies for architectures, cases, regimes and directions (public)."""
 
+from gradcheck.strategies.encoded import decoded, encoded_cases
 from gradcheck.strategies.networks import (
     architectures,
     cases,
@@ -10,4 +11,14 @@ from gradcheck.strategies.networks import (
     repertoires,
 )
 
-__all__ = ["architectures", "cases", "corner_cases", "directions", "extreme_cases", "regimes", "repertoires"]
+__all__ = [
+    "architectures",
+    "cases",
+    "corner_cases",
+    "decoded",
+    "directions",
+    "encoded_cases",
+    "extreme_cases",
+    "regimes",
+    "repertoires",
+]

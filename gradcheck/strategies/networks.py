@@ -28,8 +28,9 @@ USUAL: tuple[Regime, ...] = (
     "at_kink",
     "ill_conditioned",
 )
-_LAMBDAS = (0.0, 0.5, 0.1, 1.5)
-_DIGITS = (1, 2, None, None)
+LAMBDAS = (0.0, 0.5, 0.1, 1.5)
+DIGITS = (1, 2, None, None)
+STYLES = ("free", "square", "distinct")
 
 
 def regimes(among: Sequence[Regime] = REGIMES) -> st.SearchStrategy[Regime]:
@@ -53,10 +54,9 @@ def architectures(draw: st.DrawFn, repertoire: Repertoire | None = None) -> Arch
     widths = draw(_styled([units for units, _ in inner], r))
     widths = list(r.fixed) if r.fixed else widths
     head = draw(st.sampled_from(r.heads))
-    if head.activation.range == "simplex" and r.output_widths[1] > 1:
-        widths[-1] = max(widths[-1], 2)  # one unit that sums to one has no gradient
+    wide_enough(widths, head, r)
     hidden = [head.activation if r.one_activation else f for _, f in inner]
-    strength = draw(st.sampled_from(_LAMBDAS)) if r.l2 else 0.0
+    strength = draw(st.sampled_from(LAMBDAS)) if r.l2 else 0.0
     return build(r, widths, [*hidden, head.activation], head, strength)
 
 
@@ -69,7 +69,7 @@ def cases(
     architecture = draw(architectures(r))
     samples = draw(st.integers(*r.samples))
     regime = draw(regimes(regimes_among))
-    digits = draw(st.sampled_from(_DIGITS))
+    digits = draw(st.sampled_from(DIGITS))
     hard = draw(st.booleans())
     seed = draw(st.integers(0, 2**32 - 1))
     case = sample_case(architecture, samples, np.random.default_rng(seed), regime, digits, hard)
@@ -93,10 +93,19 @@ def build(
 
 @st.composite
 def _styled(draw: st.DrawFn, inner: Sequence[int], r: Repertoire) -> list[int]:
+    ends = draw(st.integers(*r.widths)), draw(st.integers(*r.output_widths))
+    return styled(draw(st.sampled_from(STYLES)), inner, ends, r.widths)
+
+
+def wide_enough(widths: list[int], head: Head, r: Repertoire) -> None:
+    """Two output units at least behind a softmax: one unit that sums to one has no gradient."""
+    if head.activation.range == "simplex" and r.output_widths[1] > 1:
+        widths[-1] = max(widths[-1], 2)
+
+
+def styled(style: str, inner: Sequence[int], ends: tuple[int, int], limits: tuple[int, int]) -> list[int]:
     """(n_0, …, n_L) around the drawn hidden widths: free, all hidden ones and n_0 equal, or all of them different."""
-    first, last = draw(st.integers(*r.widths)), draw(st.integers(*r.output_widths))
-    style = draw(st.sampled_from(("free", "square", "distinct")))
-    low, high = r.widths
+    (first, last), (low, high) = ends, limits
     if style == "square":
         return [first] * (len(inner) + 1) + [last]
     if style == "distinct" and high - low >= len(inner):
