@@ -90,7 +90,8 @@ def combine(values: Sequence[float] | Array, steps: Array, noise: float, centre:
         return Derivative(float("nan"), float("inf"), "the primal is not finite near the point")
     first = 0 if finite.all() else int(np.flatnonzero(~finite)[-1]) + 1  # coarse steps may leave the domain
     phi, h = phi[first:], steps[first:]
-    D, E = (phi[:, 0] - phi[:, 1]) / (2 * h), noise / h + np.spacing(np.abs(phi).max(axis=1)) / h
+    D = (phi[:, 0] - phi[:, 1]) / (2 * h)
+    E = noise / h + np.spacing(np.abs(phi).max(axis=1)) / h + 4 * np.spacing(np.abs(D))
     estimates = _extrapolations(D, E)
     if not estimates:
         return Derivative(float("nan"), float("inf"), "too few steps")
