@@ -26,7 +26,13 @@ from gradcheck.version import __version__
 LARGEST = 4 << 20
 REAUDITED = 16
 """One run in so many audits a case although all its rules have been audited before: a cache is never beyond question."""
-_SOURCES = ("oracles/autodiff.py", "oracles/transcription.py", "oracles/fingerprint.py", "networks/namespace.py")
+_SOURCES = (
+    "oracles/autodiff.py",
+    "oracles/transcription.py",
+    "oracles/lines.py",
+    "oracles/fingerprint.py",
+    "networks/namespace.py",
+)
 
 
 def install(environment: Mapping[str, str] = os.environ) -> None:

@@ -7,11 +7,13 @@ falls back to compiled jax.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gradcheck.networks.namespace import xp_numpy
+from gradcheck.oracles.lines import Lines
 from gradcheck.oracles.restricted import compile_function
 
 
@@ -36,84 +38,131 @@ def assemble(source: str, consts: Sequence[Any], name: str) -> Callable[..., Any
 def write(closed: Any, name: str, opaque: Sequence[str] = ()) -> tuple[str, list[Any]]:
     """The source of `transcribe` and the constants it refers to."""
     writer = _Writer()
-    arguments = [writer.name(v) for v in closed.jaxpr.invars]
-    writer.sizes(closed.jaxpr.invars, arguments)
-    for var, _ in zip(closed.jaxpr.constvars, closed.consts, strict=True):
-        writer.names[id(var)] = f"consts[{len(writer.consts)}]"
-        writer.keep.append(var)
-        writer.consts.append(np.asarray(_))
-    results = writer.equations(closed.jaxpr)
-    lines = [f"def {name}({', '.join([*opaque, *arguments])}):", *writer.lines, f"return ({', '.join(results)},)"]
-    return "\n    ".join(lines) + "\n", writer.consts
+    arguments = [writer.argument(v) for v in closed.jaxpr.invars]
+    sizes = writer.sizes(closed.jaxpr.invars, arguments)
+    writer.constants(closed.jaxpr, closed.consts)
+    results = [writer.full(v) for v in writer.equations(closed.jaxpr)]
+    lines = [*sizes, *writer.lines.used_by(results, sizes)]
+    signature = f"def {name}({', '.join([*opaque, *arguments])}):"
+    return "\n    ".join([signature, *lines, f"return ({', '.join(results)},)"]) + "\n", writer.consts
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """A value that is the same along some axes, kept small: numpy broadcasts it where another operand has the full shape."""
+
+    small: str
+    shape: tuple[Any, ...]
+
+
+_Value = str | _Spread
 
 
 class _Writer:
-    """Names for variables, and one line of source an equation; nested jaxprs are written in place."""
+    """Expressions for variables, and one line of source for each new value; nested jaxprs are written in place."""
 
     def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.names: dict[int, str] = {}
-        self.keep: list[Any] = []  # jaxpr variables are named by identity: keep them alive
+        self.lines = Lines()
+        self.values: dict[int, _Value] = {}
+        self.keep: list[Any] = []  # jaxpr variables are known by identity: keep them alive
         self.consts: list[Any] = []
 
-    def name(self, var: Any) -> str:
-        if type(var).__name__ == "DropVar":
-            return "_"
-        if id(var) not in self.names:
-            self.names[id(var)] = f"v{len(self.names)}"
-            self.keep.append(var)
-        return self.names[id(var)]
+    def bind(self, var: Any, value: _Value) -> None:
+        self.values[id(var)] = value
+        self.keep.append(var)
 
-    def sizes(self, invars: Sequence[Any], arguments: Sequence[str]) -> None:
-        """Bind every symbolic size that is an argument's dimension of its own."""
-        known: set[str] = set()
+    def argument(self, var: Any) -> str:
+        name = self.lines.fresh()
+        self.bind(var, name)
+        return name
+
+    def sizes(self, invars: Sequence[Any], arguments: Sequence[str]) -> list[str]:
+        """Lines that bind every symbolic size that is an argument's dimension of its own."""
+        known: dict[str, str] = {}
         for var, argument in zip(invars, arguments, strict=True):
             for axis, size in enumerate(var.aval.shape):
-                if not isinstance(size, int) and str(size).isidentifier() and str(size) not in known:
-                    known.add(str(size))
-                    self.lines.append(f"{size} = {argument}.shape[{axis}]")
+                if not isinstance(size, int) and str(size).isidentifier():
+                    known.setdefault(str(size), f"{size} = {argument}.shape[{axis}]")
+        return list(known.values())
 
-    def atom(self, atom: Any) -> str:
-        if hasattr(atom, "val"):
-            return _literal(atom.val)
-        return self.name(atom)
+    def constants(self, jaxpr: Any, consts: Sequence[Any]) -> None:
+        for var, value in zip(jaxpr.constvars, consts, strict=True):
+            self.bind(var, f"consts[{len(self.consts)}]")
+            self.consts.append(np.asarray(value))
 
-    def equations(self, jaxpr: Any) -> list[str]:
+    def value(self, atom: Any) -> _Value:
+        return _literal(atom.val) if hasattr(atom, "val") else self.values[id(atom)]
+
+    def full(self, value: _Value) -> str:
+        if isinstance(value, str):
+            return value
+        return self.lines.add(f"np.broadcast_to({value.small}, {_tuple(value.shape)})")
+
+    def equations(self, jaxpr: Any) -> list[_Value]:
         for equation in jaxpr.eqns:
-            self.equation(equation)
-        return [self.atom(v) for v in jaxpr.outvars]
+            inputs = [self.value(v) for v in equation.invars]
+            for var, result in zip(equation.outvars, self.results(equation, inputs), strict=True):
+                if type(var).__name__ != "DropVar":
+                    self.bind(var, result)
+        return [self.value(v) for v in jaxpr.outvars]
 
-    def equation(self, equation: Any) -> None:
-        inputs = [self.atom(v) for v in equation.invars]
+    def results(self, equation: Any, inputs: Sequence[_Value]) -> list[_Value]:
         inner = next((equation.params[k] for k in _INNER if k in equation.params), None)
         primitive = equation.primitive.name
         if inner is not None and primitive in _CALLS:
-            results = self.inline(inner, inputs)
-        elif primitive in _PRIMITIVES:
-            results = [_PRIMITIVES[primitive](equation.params, inputs, equation)]
-        else:
+            return self.inline(inner, inputs)
+        if primitive in _MOVES or _converts_nothing(primitive, equation):
+            return [inputs[0]]
+        if primitive == "broadcast_in_dim":
+            return [self.broadcast(equation, self.full(inputs[0]))]
+        if primitive not in _PRIMITIVES:
             raise Untranscribable(primitive)
-        for var, result in zip(equation.outvars, results, strict=True):
-            if type(var).__name__ != "DropVar":
-                self.lines.append(f"{self.name(var)} = {result}")
+        if primitive in _NOT_ELEMENTWISE or not any(isinstance(v, _Spread) for v in inputs):
+            return [self.write(equation, [self.full(v) for v in inputs])]
+        return [self.elementwise(equation, inputs)]
 
-    def inline(self, inner: Any, inputs: Sequence[str]) -> list[str]:
+    def write(self, equation: Any, operands: Sequence[str]) -> str:
+        primitive = equation.primitive.name
+        ordered = sorted(operands) if primitive in _COMMUTATIVE else operands
+        return self.lines.add(_PRIMITIVES[primitive](equation.params, ordered, equation))
+
+    def elementwise(self, equation: Any, inputs: Sequence[_Value]) -> _Value:
+        """Spread operands stay small where another one has the full shape; without such a one, so does the result."""
+        shape = equation.outvars[0].aval.shape
+        small = [v.small if isinstance(v, _Spread) else v for v in inputs]
+        shapes = [getattr(v.aval, "shape", ()) for v in equation.invars]
+        whole = [v for v, s in zip(inputs, shapes, strict=True) if isinstance(v, str) and s == shape]
+        if whole:
+            by_one = equation.primitive.name == "mul" and "(1.0)" in small
+            return whole[0] if by_one else self.write(equation, small)
+        if equation.primitive.name in _SAFE:
+            return _Spread(self.write(equation, small), shape)
+        return self.write(equation, [self.full(v) for v in inputs])
+
+    def broadcast(self, equation: Any, operand: str) -> _Value:
+        shape, before = equation.params["shape"], getattr(equation.invars[0].aval, "shape", ())
+        kept = [int(k) for k in equation.params["broadcast_dimensions"]]
+        ones: list[Any] = [1] * len(shape)
+        for axis, size in zip(kept, before, strict=True):
+            ones[axis] = size
+        reshaped = (
+            operand if not before or ones == list(before) else self.lines.add(f"np.reshape({operand}, {_tuple(ones)})")
+        )
+        return reshaped if before and ones == list(shape) else _Spread(reshaped, shape)
+
+    def inline(self, inner: Any, inputs: Sequence[_Value]) -> list[_Value]:
+        """A jaxpr object may be shared between call sites: its variables have new values at each of them."""
         jaxpr = getattr(inner, "jaxpr", inner)
-        for var, value in zip(jaxpr.constvars, getattr(inner, "consts", ()), strict=True):
-            self.names[id(var)] = f"consts[{len(self.consts)}]"
-            self.keep.append(var)
-            self.consts.append(np.asarray(value))
-        # a jaxpr object may be shared between call sites: its variables get new names at each of them
-        for var in jaxpr.invars:
-            self.names.pop(id(var), None)
-        fresh = [f"{self.name(var)}" for var in jaxpr.invars]
-        for local, value in zip(fresh, inputs, strict=True):
-            if local != value:
-                self.lines.append(f"{local} = {value}")
-        for equation in jaxpr.eqns:
-            for var in equation.outvars:
-                self.names.pop(id(var), None)
+        self.constants(jaxpr, getattr(inner, "consts", ()))
+        for var, value in zip(jaxpr.invars, inputs, strict=True):
+            self.bind(var, value)
         return self.equations(jaxpr)
+
+
+def _converts_nothing(primitive: str, equation: Any) -> bool:
+    """A conversion to the dtype that it has: jax writes them for weak types."""
+    before = getattr(equation.invars[0].aval, "dtype", None) if equation.invars else None
+    return primitive == "convert_element_type" and before == equation.params["new_dtype"]
 
 
 _INNER = ("jaxpr", "call_jaxpr", "fun_jaxpr")
@@ -152,15 +201,12 @@ def _reduce(function: str) -> Emitter:
     return lambda params, a, eqn: f"{function}({a[0]}, axis={_tuple(params['axes'])})"
 
 
-def _broadcast(params: Mapping[str, Any], a: Sequence[str], eqn: Any) -> str:
-    rank = len(params["shape"])
-    kept = [int(k) for k in params["broadcast_dimensions"]]
-    operand = getattr(eqn.invars[0].aval, "shape", ())
-    shape = ["1"] * rank
-    for axis, size in zip(kept, operand, strict=True):
-        shape[axis] = _size(size)
-    source = f"np.reshape({a[0]}, {_tuple(shape)})" if operand else a[0]
-    return f"np.broadcast_to({source}, {_tuple(params['shape'])})"
+def _integer_power(params: Mapping[str, Any], a: Sequence[str], eqn: Any) -> str:
+    """Products, as jax itself lowers it: numpy's power is many times slower."""
+    y = int(params["y"])
+    product = " * ".join([a[0]] * abs(y))
+    plain = {1: product, 2: product, 3: product, -1: f"1.0 / {a[0]}", -2: f"1.0 / ({product})"}
+    return plain.get(y, f"{a[0]} ** {float(y)}")
 
 
 def _dot_general(params: Mapping[str, Any], a: Sequence[str], eqn: Any) -> str:
@@ -228,10 +274,10 @@ _PRIMITIVES: Mapping[str, Emitter] = {
     "sin": _call("np.sin"), "cos": _call("np.cos"), "tan": _call("np.tan"), "atan": _call("np.arctan"),
     "asinh": _call("np.arcsinh"), "atan2": _call("np.arctan2"), "sqrt": _call("np.sqrt"), "cbrt": _call("np.cbrt"),
     "rsqrt": lambda p, a, e: f"1.0 / np.sqrt({a[0]})", "logistic": _call("logistic"), "erf": _call("erf"),
-    "square": lambda p, a, e: f"{a[0]} * {a[0]}", "integer_pow": lambda p, a, e: f"{a[0]} ** {float(p['y'])}",
+    "square": lambda p, a, e: f"{a[0]} * {a[0]}", "integer_pow": _integer_power,
     "max": _call("np.maximum"), "min": _call("np.minimum"), "is_finite": _call("np.isfinite"),
     "clamp": lambda p, a, e: f"np.clip({a[1]}, {a[0]}, {a[2]})", "floor": _call("np.floor"), "ceil": _call("np.ceil"),
-    "reduce_sum": _reduce("np.sum"), "reduce_max": _reduce("np.max"), "reduce_min": _reduce("np.min"),
+    "reduce_sum": _reduce("total"), "reduce_max": _reduce("largest"), "reduce_min": _reduce("smallest"),
     "reduce_prod": _reduce("np.prod"), "reduce_and": _reduce("np.all"), "reduce_or": _reduce("np.any"),
     "reshape": lambda p, a, e: f"np.reshape({a[0]}, {_tuple(p['new_sizes'])})",
     "squeeze": lambda p, a, e: f"np.reshape({a[0]}, {_tuple(e.outvars[0].aval.shape)})",
@@ -240,10 +286,28 @@ _PRIMITIVES: Mapping[str, Emitter] = {
     "convert_element_type": lambda p, a, e: f"np.asarray({a[0]}).astype('{np.dtype(p['new_dtype']).name}')",
     "concatenate": lambda p, a, e: f"np.concatenate([{', '.join(a)}], axis={int(p['dimension'])})",
     "cumsum": lambda p, a, e: f"cumsum({a[0]}, {int(p['axis'])}, {bool(p['reverse'])})",
-    "broadcast_in_dim": _broadcast, "dot_general": _dot_general, "select_n": _select_n, "iota": _iota, "slice": _slice,
-    "copy": lambda p, a, e: a[0], "copy_p": lambda p, a, e: a[0], "stop_gradient": lambda p, a, e: a[0],
+    "dot_general": _dot_general, "select_n": _select_n, "iota": _iota, "slice": _slice,
     "opaque": _opaque,
 }  # fmt: skip
+_MOVES = frozenset({"copy", "copy_p", "stop_gradient"})
+_COMMUTATIVE = frozenset({"add", "add_any", "mul", "max", "min", "and", "or", "eq", "ne"})
+_SAFE = frozenset({"add", "add_any", "sub", "mul", "neg", "convert_element_type"})
+"""Carried out on Python's own numbers they raise nothing that numpy would not."""
+_NOT_ELEMENTWISE = frozenset(
+    {
+        "reshape",
+        "squeeze",
+        "expand_dims",
+        "transpose",
+        "concatenate",
+        "cumsum",
+        "dot_general",
+        "iota",
+        "slice",
+        "opaque",
+    }
+    | {name for name in _PRIMITIVES if name.startswith("reduce_")}
+)
 
 
 def _logistic(z: Any) -> Any:
@@ -256,6 +320,9 @@ def _cumsum(x: Any, axis: int, reverse: bool) -> Any:
 
 
 _HELPERS: Mapping[str, Any] = {
+    "total": np.add.reduce,
+    "largest": np.maximum.reduce,
+    "smallest": np.minimum.reduce,
     "logistic": _logistic,
     "cumsum": _cumsum,
     "floordiv": lambda a, b: a // b,

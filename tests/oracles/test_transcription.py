@@ -120,7 +120,54 @@ def test_the_source_is_one_line_an_equation():
     assert source.splitlines() == [
         "def f(v0):",
         "    v1 = np.tanh(v0)",
-        "    v2 = v1 + (1.0)",
+        "    v2 = (1.0) + v1",
         "    return (v2,)",
     ]
     assert constants == []
+
+
+def body(f):
+    """The lines between signature and result."""
+    return [line.strip() for line in write(jax.make_jaxpr(f)(F8), "f")[0].splitlines()[1:-1]]
+
+
+def test_a_value_is_written_once():
+    """Also where its operands come in the other order."""
+    assert body(lambda x: jnp.exp(x) * x + x * jnp.exp(x)) == ["v1 = np.exp(v0)", "v2 = v0 * v1", "v3 = v2 + v2"]
+
+
+def test_what_no_result_needs_is_left_out():
+    """The value of a function whose derivative is asked for."""
+    assert body(lambda x: (jnp.exp(x), jnp.tanh(x))[1]) == ["v2 = np.tanh(v0)"]
+
+
+def test_a_constant_is_not_spread_where_numpy_does_it():
+    """A full array of ones times x is x; a result that depends on nothing has its shape all the same."""
+    assert body(lambda x: jnp.where(x > 0, jnp.full_like(x, 2.0), jnp.zeros_like(x))) == [
+        "v1 = v0 > (0.0)",
+        "v2 = np.where(v1, (2.0), (0.0))",
+    ]
+    assert body(lambda x: x * jnp.ones_like(x) + 1.0) == ["v1 = (1.0) + v0"]
+    (constant,) = transcribe(jax.make_jaxpr(lambda x: jnp.ones_like(x) + 2.0)(F8), "f")(X)
+    np.testing.assert_array_equal(constant, np.full(X.shape, 3.0))
+
+
+def test_constants_divide_as_arrays_do():
+    """0/0 is NaN, and no exception of Python's."""
+    with np.errstate(all="ignore"):
+        (quotient,) = transcribe(jax.make_jaxpr(lambda x: jnp.zeros_like(x) / jnp.zeros_like(x))(F8), "f")(X)
+    assert quotient.shape == X.shape
+    assert np.isnan(quotient).all()
+
+
+def test_small_powers_are_products():
+    """As jax lowers them: numpy's power is many times slower."""
+    assert body(lambda x: x**3)[-1] == "v1 = v0 * v0 * v0"
+    assert body(lambda x: jax.lax.integer_pow(x, -2))[-1] == "v1 = 1.0 / (v0 * v0)"
+
+
+def test_a_column_spread_over_the_units_stays_a_column():
+    """And is spread where a sum over the whole shape asks for it."""
+    f = lambda x: (x - jnp.max(x, axis=0), jnp.sum(jnp.broadcast_to(jnp.max(x, axis=0), x.shape)))  # noqa: E731
+    for got, expected in zip(transcribe(jax.make_jaxpr(f)(F8), "f")(X), f(X), strict=True):
+        np.testing.assert_array_equal(got, expected)
