@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gradcheck.networks import Architecture, Case
 from gradcheck.networks.repertoire import Repertoire
 from gradcheck.networks.sampling import Regime, sample_case
-from gradcheck.strategies.networks import DIGITS, LAMBDAS, STYLES, USUAL, build, styled, wide_enough
+from gradcheck.strategies.networks import DIGITS, LAMBDAS, STYLES, USUAL, build, labelled, styled, wide_enough
 
 T = TypeVar("T")
 _SEED = 4
@@ -37,8 +37,10 @@ def decoded(code: bytes, repertoire: Repertoire, regimes_among: Sequence[Regime]
     choice = dict(zip(_HEAD, code, strict=False))
     samples = _between(choice["samples"], repertoire.samples)
     regime, digits = _of(choice["regime"], regimes_among), _of(choice["digits"], DIGITS)
-    generator = np.random.default_rng(int.from_bytes(code[-_SEED:], "big"))
-    return sample_case(_architecture(code, repertoire), samples, generator, regime, digits, choice["hard"] >= 128)
+    seed, hard = int.from_bytes(code[-_SEED:], "big"), choice["hard"] >= 128
+    architecture = _architecture(code, repertoire)
+    case = sample_case(architecture, samples, np.random.default_rng(seed), regime, digits, hard)
+    return labelled(case, repertoire, seed)
 
 
 def _architecture(code: bytes, r: Repertoire) -> Architecture:

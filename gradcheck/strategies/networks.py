@@ -73,6 +73,11 @@ def cases(
     hard = draw(st.booleans())
     seed = draw(st.integers(0, 2**32 - 1))
     case = sample_case(architecture, samples, np.random.default_rng(seed), regime, digits, hard)
+    return labelled(case, r, seed)
+
+
+def labelled(case: Case, r: Repertoire, seed: int) -> Case:
+    """With one class a sample as its target, where the subject takes only that."""
     return with_labels(case, np.random.default_rng(seed)) if r.labels else case
 
 

@@ -81,3 +81,11 @@ def test_the_same_bytes_are_the_same_case():
 def test_an_example_is_many_cases(codes):
     """As many as were asked for."""
     assert [len(c) for c in codes] == [length(SMALL)] * 7
+
+
+def test_labels_are_drawn_where_the_subject_takes_nothing_else():
+    """One-hot columns, or 0 and 1 behind a single output."""
+    for code in MANY[:60]:
+        y = decoded(code, replace(DEFAULT, labels=True)).targets
+        assert set(np.unique(y)) <= {0.0, 1.0}
+        assert len(y) == 1 or (y.sum(axis=0) == 1).all()
