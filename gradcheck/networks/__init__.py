@@ -12,7 +12,7 @@ from gradcheck.networks.architecture import (
 )
 from gradcheck.networks.case import Case, OperationCase, Point, case_from_json, digest
 from gradcheck.networks.costs import COSTS, L2_FORMS, SCALES, Cost, cost_named, legal
-from gradcheck.networks.forward import cost, forward, on_logits, penalty
+from gradcheck.networks.forward import cost, forward, forward_once, on_logits, penalty
 
 __all__ = [
     "COSTS",
@@ -36,6 +36,7 @@ __all__ = [
     "cost_named",
     "digest",
     "forward",
+    "forward_once",
     "legal",
     "on_logits",
     "penalty",

@@ -44,7 +44,7 @@ class Point(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Case:
     """A dense network with numbers: parameters W1 (to, from), b1 (to, 1), …; inputs (n_0, m); targets (n_L, m).
 

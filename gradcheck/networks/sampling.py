@@ -19,7 +19,7 @@ import numpy as np
 
 from gradcheck.networks.architecture import Architecture
 from gradcheck.networks.case import Case
-from gradcheck.networks.forward import forward
+from gradcheck.networks.forward import forward, forward_once
 from gradcheck.networks.namespace import xp_numpy
 from gradcheck.numerics import Array, Arrays
 
@@ -77,7 +77,7 @@ def _drawn(
 
 def kink_distance(case: Case) -> float:
     """The smallest distance of any unit, or of the cost, from a point with two slopes; inf for a smooth network."""
-    z, a = forward(case)
+    z, a = forward_once(case)
     distances = [np.inf]
     for l, layer in enumerate(case.architecture.layers, start=1):
         distances += [float(np.min(np.abs(z[l] - k) / np.maximum(1.0, np.abs(z[l])))) for k in layer.activation.kinks]

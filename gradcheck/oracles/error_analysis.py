@@ -29,12 +29,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gradcheck.networks import Activation, Case, forward, penalty
+from gradcheck.networks import COSTS, Activation, Case, activation_named, forward_once, penalty
 from gradcheck.networks.namespace import xp_numpy
 from gradcheck.numerics import Array, gamma, unit_roundoff
 from gradcheck.oracles.autodiff import activation_second, activation_vjp, cost_hvp, cost_vjp
 from gradcheck.oracles.clarke import EXPLAINED, Interval, Kinks, interval, reach_of, spread
 
+SOFTMAX = activation_named("softmax")
 ELEMENTARY = 8.0
 """c: roundings granted to one elementary function (numpy's own stay under 4 ulp) and the scaling around it."""
 
@@ -88,12 +89,13 @@ def rounding_bounds(case: Case, dtype: str | None = None) -> RoundingBounds:
 
 
 def _known(bounds: dict[str, Array]) -> dict[str, Array]:
-    return {n: np.where(np.isnan(e), np.inf, e * OWN_ROUNDING) for n, e in bounds.items()}
+    widened = {n: e * OWN_ROUNDING for n, e in bounds.items()}
+    return {n: np.where(np.isnan(e), np.inf, e) if np.isnan(e.max(initial=0.0)) else e for n, e in widened.items()}
 
 
 def _analyse(case: Case, u: float, eta: float) -> RoundingBounds:
     architecture = case.architecture
-    z, a = forward(case)
+    z, a = forward_once(case)
     layers = [LayerErrors(a[0], np.zeros_like(a[0]), np.ones_like(a[0]), np.zeros_like(a[0]))]
     for l, dense in enumerate(architecture.layers, start=1):
         W, b = np.abs(case.weight(l)), np.abs(case.bias(l))
@@ -114,7 +116,10 @@ def activation_errors(activation: Activation, z: Array, a: Array, E_z: Array, u:
         return LayerErrors(a, E_a, np.abs(a), E_a)
     one, vjp = np.ones_like(z), activation_vjp(activation)
     second, reach = activation_second(activation), reach_of(z, E_z)
-    sides = vjp(z + reach, one), vjp(z - reach, one), vjp(z, one)
+    around = np.concatenate(
+        (z + reach, z - reach, z), axis=1
+    )  # the three in one call: an elementwise function sees no columns
+    sides = _thirds(vjp(around, np.ones_like(around)))
     f1, f2 = np.abs(sides[2]), np.abs(second(z))
     kappa = _cancellation(activation, z, vjp, one)
     piecewise_linear = activation.cancellation == 0 and activation.range == "real"
@@ -127,13 +132,19 @@ def activation_errors(activation: Activation, z: Array, a: Array, E_z: Array, u:
     if kinks is not None:
         f1 = np.where(kinks.at, kinks.largest, f1)
         E_f1 = np.where(kinks.at, f2 * reach + rounding, E_f1)
-    E_a = np.maximum(f1 * E_z, _moved(activation, z, reach, a)) + c * (np.abs(a) + np.abs(z) * f1 + kappa)
+    E_a = np.maximum(f1 * E_z, _moved(activation, around, a)) + c * (np.abs(a) + np.abs(z) * f1 + kappa)
     return LayerErrors(a, E_a, f1, E_f1, kinks)
 
 
-def _moved(activation: Activation, z: Array, reach: Array, a: Array) -> Array:
+def _thirds(values: Array) -> tuple[Array, Array, Array]:
+    m = values.shape[1] // 3
+    return values[:, :m], values[:, m : 2 * m], values[:, 2 * m :]
+
+
+def _moved(activation: Activation, around: Array, a: Array) -> Array:
     """How far a = f(z) moves when z moves by its error to either side: exact where f is monotone, also across a kink."""
-    up, down = (np.asarray(activation(z + d, xp_numpy)) for d in (reach, -reach))
+    values = np.asarray(activation(around[:, : 2 * a.shape[1]], xp_numpy))
+    up, down = values[:, : a.shape[1]], values[:, a.shape[1] :]
     moved: Array = np.maximum(np.abs(up - a), np.abs(down - a))
     return moved
 
@@ -154,7 +165,9 @@ def _cancellation(
 
 
 def _absolute_jacobian(activation: Activation, z: Array, E: Array) -> Array:
-    """|J| E of an activation whose outputs depend on several inputs: row by row, one vjp a unit."""
+    """|J| E of an activation whose outputs depend on several inputs: row by row, one vjp a unit, or known for softmax."""
+    if activation is SOFTMAX:
+        return _softmax_jacobian(np.asarray(activation(z, xp_numpy)), E)
     vjp = activation_vjp(activation)
     total = np.zeros_like(z)
     for i in range(z.shape[0]):
@@ -162,6 +175,13 @@ def _absolute_jacobian(activation: Activation, z: Array, E: Array) -> Array:
         row[i] = 1.0
         total[i] = (np.abs(vjp(z, row)) * E).sum(axis=0)
     return total
+
+
+def _softmax_jacobian(a: Array, E: Array) -> Array:
+    """|J| E for J = diag(a) − a aᵀ, column by column: a_i (1 − a_i) E_i + Σ_{j≠i} a_i a_j E_j."""
+    product = a * E
+    everything: Array = product.sum(axis=0, keepdims=True)
+    return np.asarray(a * ((1.0 - a) * E + np.maximum(everything - product, 0.0)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -207,6 +227,8 @@ def _absolute_hessian(case: Case, a: Array, E: Array) -> Array:
     product = cost_hvp(cost)
     if cost.separable:
         return np.abs(product(a, y, E))
+    if cost is COSTS["cross_entropy_logits"]:  # the Hessian of one sample is the Jacobian of softmax, times Σ y
+        return np.asarray(_softmax_jacobian(np.asarray(SOFTMAX(a, xp_numpy)), E) * y.sum(axis=0, keepdims=True))
     total = np.zeros_like(a)
     for j in range(a.shape[0]):
         column = np.zeros_like(a)
@@ -276,6 +298,8 @@ def _output_side(activation: Activation, z: Array, layer: LayerErrors, dA: Cotan
 
 
 def _absolute_jacobian_transposed(activation: Activation, z: Array, E: Array) -> Array:
+    if activation is SOFTMAX:  # its Jacobian is symmetric
+        return _softmax_jacobian(np.asarray(activation(z, xp_numpy)), E)
     vjp: Callable[[Array, Array], Array] = activation_vjp(activation)
     total = np.zeros_like(z)
     for i in range(z.shape[0]):

@@ -15,6 +15,7 @@ from gradcheck.networks.activations import Activation
 from gradcheck.networks.namespace import xp_numpy
 from gradcheck.networks.repertoire import default_repertoire
 from gradcheck.networks.sampling import kink_distance
+from gradcheck.oracles import error_analysis
 from gradcheck.oracles.autodiff import activation_vjp, value_and_gradient
 from gradcheck.oracles.error_analysis import activation_errors, rounding_bounds
 from gradcheck.strategies import cases
@@ -184,3 +185,14 @@ def test_penalised_biases_round_too(make_case):
     decay = replace(case.architecture.regularisation, biases=True)
     both = replace(case, architecture=replace(case.architecture, regularisation=decay))
     assert (rounding_bounds(both).gradient["b1"] > rounding_bounds(case).gradient["b1"]).all()
+
+
+@pytest.mark.parametrize("options", [{"output": "softmax", "cost": "mse"}, {"cost": "cross_entropy_logits"}])
+def test_softmax_in_closed_form_is_softmax_unit_by_unit(make_case, options, monkeypatch):
+    """The same bounds as by one vjp or Hessian product a unit."""
+    case = make_case(3, 5, 4, **options)
+    closed = rounding_bounds(case).gradient
+    monkeypatch.setattr(error_analysis, "SOFTMAX", None)
+    monkeypatch.setattr(error_analysis, "COSTS", {"cross_entropy_logits": None})
+    for name, bound in rounding_bounds(case).gradient.items():
+        np.testing.assert_allclose(closed[name], bound, rtol=1e-12)
