@@ -11,6 +11,8 @@ import numpy as np
 from gradcheck.numerics import Array, Arrays, Estimate
 from gradcheck.numerics.estimate import excess
 
+NO_POWER = 1e-3
+"""A case that would not have shown an error of this relative size in any tensor is no evidence."""
 MOST = 6
 """Discrepancies that a comparison keeps, worst first."""
 
@@ -32,7 +34,8 @@ class Comparison:
     """Outcome per tensor: the largest |difference| / bound (more than 1: they differ), and the power of the comparison.
 
     power: the smallest error that would have been seen in any component, relative to the tensor's largest; inf without power.
-    typical: the same for the median component: one unit that stands on its kink takes no power from the others.
+    typical: the same for the median component: one unit that stands on its kink takes no power from the others. Where the
+    power is below `NO_POWER` already it is given for both.
     """
 
     excess: Mapping[str, float]
@@ -58,18 +61,35 @@ def compare(claim: Estimate, oracle: Estimate) -> Comparison:
     typical: dict[str, float] = {}
     found: list[tuple[float, Discrepancy]] = []
     count = 0
-    for name in (n for n in oracle.value if n in claim.value):
-        bound = claim.error[name] + oracle.error[name]
-        known = np.isfinite(oracle.value[name]) & np.isfinite(bound)  # elsewhere the oracle says nothing
-        ratio = np.where(known, excess(claim.value[name] - oracle.value[name], bound), 0.0)
-        bound = np.where(known, bound, np.inf)
-        ratios[name] = float(ratio.max(initial=0.0))
-        power[name] = relative_power(oracle.value[name], bound)
-        typical[name] = relative_power(oracle.value[name], np.median(bound)) if bound.size else float("inf")
-        count += ratio.size
-        found += _worst(name, ratio, claim.value[name], oracle, bound)
+    with np.errstate(all="ignore"):
+        for name in (n for n in oracle.value if n in claim.value):
+            g, e = oracle.value[name], oracle.error[name]
+            seen = _agreement(claim.value[name], claim.error[name], g, e)
+            if seen is None:
+                bound = claim.error[name] + e
+                known = np.isfinite(g) & np.isfinite(bound)  # elsewhere the oracle says nothing
+                ratio = np.where(known, excess(claim.value[name] - g, bound), 0.0)
+                bound = np.where(known, bound, np.inf)
+                seen = float(ratio.max(initial=0.0)), relative_power(g, bound), bound
+                found += _worst(name, ratio, claim.value[name], oracle, bound)
+            ratios[name], power[name], bound = seen
+            clear = power[name] < NO_POWER or not bound.size
+            typical[name] = power[name] if clear else relative_power(g, np.median(bound))
+            count += g.size
     found.sort(key=lambda pair: -pair[0])
     return Comparison(ratios, power, typical, tuple(d for _, d in found[:MOST]), count)
+
+
+def _agreement(value: Array, error: Array, g: Array, e: Array) -> tuple[float, float, Array] | None:
+    """(excess, power, bounds) of a tensor that agrees, all of it finite: by far the most; None for any other."""
+    if not g.size:
+        return None
+    bound = error + e
+    worst = float((np.abs(value - g) / bound).max())
+    largest, widest = float(np.abs(g).max()), float(bound.max())
+    if not (worst <= 1.0 and 0.0 < largest < np.inf and widest < np.inf):
+        return None
+    return worst, 2 * widest / largest, bound
 
 
 def relative_power(expected: Array, bound: Array) -> float:

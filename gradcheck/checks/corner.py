@@ -45,5 +45,11 @@ def corner(case: Case, gradient: Arrays, bounds: RoundingBounds, more: Errors = 
 
 def _granted(gradient: Arrays, errors: Errors) -> Estimate:
     """The claim with the sum of these errors as its bound."""
-    total = {n: sum((e[n] for e in errors if n in e), start=np.zeros(g.shape)) for n, g in gradient.items()}
-    return Estimate(gradient, total, "claim")
+    return Estimate(gradient, {n: _sum([e[n] for e in errors if n in e], g) for n, g in gradient.items()}, "claim")
+
+
+def _sum(errors: Sequence[Array], like: Array) -> Array:
+    """The one error that there mostly is, not copied."""
+    if not errors:
+        return np.zeros(like.shape)
+    return errors[0] if len(errors) == 1 else np.asarray(sum(errors[1:], start=errors[0]))

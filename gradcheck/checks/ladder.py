@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gradcheck.checks.comparison import Comparison, Discrepancy, compare, constant_ratio
+from gradcheck.checks.comparison import NO_POWER, Comparison, Discrepancy, compare, constant_ratio
 from gradcheck.checks.corner import corner
 from gradcheck.checks.differences import (
     against_own,
@@ -26,7 +26,7 @@ from gradcheck.checks.examination import BY_DIFFERENCES, VACUOUS, Examination, F
 from gradcheck.checks.own_cost import located, own_triangle
 from gradcheck.checks.projection import ATTEMPTS
 from gradcheck.checks.screening import screen
-from gradcheck.networks import Case, Point, activation_named, forward
+from gradcheck.networks import Case, Point, activation_named, forward_once
 from gradcheck.networks import cost as trusted_cost
 from gradcheck.networks.namespace import xp_numpy
 from gradcheck.networks.sampling import kink_distance
@@ -39,8 +39,6 @@ from gradcheck.subjects.protocol import Claim, Subject
 __all__ = ["Examination", "Fault", "Oracles", "against_own", "effects", "examine", "judge", "own_discrepancies",
            "smooth_step", "structure"]  # fmt: skip
 
-NO_POWER = 1e-3
-"""A case that would not have shown an error of this relative size in any tensor is no evidence."""
 NEAR_KINK = 1e-3
 """Nearer to a kink than this, differences would average two slopes: the trusted gradient judges alone."""
 
@@ -251,7 +249,7 @@ def clips_probabilities(case: Case) -> bool:
         return False
     logits = cost_.endswith("_logits")
     name = ("sigmoid" if cost_.startswith("bce") else "softmax") if logits else "identity"
-    p = np.asarray(activation_named(name)(forward(case)[1][-1], xp_numpy))
+    p = np.asarray(activation_named(name)(forward_once(case)[1][-1], xp_numpy))
     y = case.targets
     near_zero = np.any((p < 2e-3) & (y > 0))
     return bool(near_zero or (cost_.startswith("bce") and np.any((p > 1 - 2e-3) & (y < 1))))
@@ -259,7 +257,7 @@ def clips_probabilities(case: Case) -> bool:
 
 def extreme(case: Case) -> bool:
     """Whether a usual formula overflows or takes ln 0 here: right on paper, and no wrong gradient."""
-    z = forward(case)[0]
+    z = forward_once(case)[0]
     single = case.dtype == "float32"
     hidden = max(float(np.max(np.abs(h))) for h in z[1:])
     head = case.architecture.layers[-1].activation.range != "real" or case.architecture.cost.targets != "real"

@@ -7,28 +7,32 @@ R      (16 D(h/4) − D(h)) / 15, Richardson's extrapolation; |D(h) − D(h/4)| 
 
 It serves where the claim is the trusted gradient already, component by component: what is left to be seen is a cost whose
 derivative is another one. It only ever says "agrees": where it is in doubt, the caller takes the full ladder of differences
-tensor by tensor, and no finding rests on it. For P ≥ 1e6 the blocks of matrices are low-rank, u wᵀ + u′ w′ᵀ: drawing P
-normal numbers would cost more than the evaluations; a dense or sparse error e is still missed with probability O(τ/‖e‖).
+tensor by tensor, and no finding rests on it. It is in doubt where its bound exceeds `FD_NO_POWER` ‖g‖: moved by ‖g‖/‖g_l‖ v_l,
+an error of relative size ε in tensor l has the part ε ‖g‖ N(0, 1), so that this is the share of each tensor's gradient up to
+which the full ladder takes its own differences for evidence. A pass here says what a pass there would.
+
+For P ≥ 1e6 the blocks of matrices are low-rank, u wᵀ + u′ w′ᵀ: drawing P normal numbers would cost more than the evaluations;
+a dense or sparse error e is still missed with probability O(τ/‖e‖).
 """
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from gradcheck.networks import Case, forward
+from gradcheck.checks.differences import FD_NO_POWER
+from gradcheck.networks import Case, forward, forward_once
 from gradcheck.numerics import Array, Arrays, Estimate
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.protocol import Subject
 
-WANTED, WANTED_OF_LARGE = 1e-3, 1e-2
-"""The screen is taken at its word only if its own bound is below this share of each tensor's part (of the second, for P ≥ 1e6,
-where rounding bounds grow: it is what the full ladder of differences calls usable). Mostly it is 1e-7 … 1e-5."""
 LARGEST_SHARE = 1e4
 """A tensor with hardly any gradient is not moved further than this, relative to the others."""
 REACH = 0.02
 """Largest change of a weighted input, and a quarter of the distance from a kink where there is one."""
 LARGE_P = 1_000_000
 RATIO = 4.0
+FINER = 16.0
+"""The second step along the same direction, where the first gave too wide a bound."""
 
 
 def screen(subject: Subject, case: Case, layout: Layout, expected: Estimate, noise: float, room: float) -> float | None:
@@ -51,13 +55,16 @@ def screen(subject: Subject, case: Case, layout: Layout, expected: Estimate, noi
     h = _step(case, direction, room, noise / total)
     if not h:
         return None
-    value, error = _differences(subject, case, layout, direction, (h, noise))
     wanted, slack = _along(expected, direction)
-    bound = error + slack
-    limit = total * (WANTED_OF_LARGE if large else WANTED)
-    if not bound <= limit or not abs(value - wanted) <= bound:
-        return None
-    return abs(value - wanted) / bound
+    # the first step may be too coarse: z′ says nothing of a curvature that deep networks amplify
+    for step in (h, h / FINER):
+        value, truncation, rounding = _differences(subject, case, layout, direction, (step, noise))
+        bound = truncation + rounding + slack
+        if bound <= total * FD_NO_POWER:
+            return abs(value - wanted) / bound if abs(value - wanted) <= bound else None
+        if rounding + slack > truncation / FINER:
+            return None
+    return None
 
 
 def _block(shape: tuple[int, ...], generator: np.random.Generator, large: bool) -> Array:
@@ -74,7 +81,7 @@ def _step(case: Case, direction: Mapping[str, Array], room: float, noise: float)
     """
     largest = max(float(np.max(np.abs(v), initial=0.0)) for v in direction.values())
     trial = 1e-6 / largest if largest > 0 else 0.0
-    before, after = forward(case)[0], forward(case.at(_moved(case, direction, trial)))[0]
+    before, after = forward_once(case)[0], forward(case.at(_moved(case, direction, trial)))[0]
     change = max(float(np.max(np.abs(b - a), initial=0.0)) for a, b in zip(before[1:], after[1:], strict=True))
     if not trial or not 0 < change < np.inf:
         return None
@@ -92,8 +99,8 @@ def _moved(case: Case, direction: Mapping[str, Array], step: float) -> dict[str,
 
 def _differences(
     subject: Subject, case: Case, layout: Layout, direction: Mapping[str, Array], known: tuple[float, float]
-) -> tuple[float, float]:
-    """R and its error bound, from two steps in one request (one at a time where the points are large)."""
+) -> tuple[float, float, float]:
+    """R, its truncation and its rounding error, from two steps in one request (one at a time where the points are large)."""
     h, noise = known
     steps = (h, -h, h / RATIO, -h / RATIO)
     if sum(v.size for v in direction.values()) >= LARGE_P:
@@ -102,7 +109,7 @@ def _differences(
         values = [float(v) for v in subject.forward([case.at(_moved(case, direction, t)) for t in steps], layout)]
     coarse, fine = (values[0] - values[1]) / (2 * h), (values[2] - values[3]) * RATIO / (2 * h)
     floor = (noise + float(np.spacing(np.max(np.abs(values))))) * RATIO / h
-    return (RATIO**2 * fine - coarse) / (RATIO**2 - 1), abs(fine - coarse) / 3 + 2 * floor
+    return (RATIO**2 * fine - coarse) / (RATIO**2 - 1), abs(fine - coarse) / 3, 2 * floor
 
 
 def _along(expected: Estimate, direction: Arrays) -> tuple[float, float]:

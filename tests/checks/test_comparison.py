@@ -88,3 +88,24 @@ def test_what_is_no_constant_multiple(claim):
 def test_too_little_to_speak_of_a_multiple(values, error):
     """One component, a zero gradient, or no bound."""
     assert constant_ratio({"W1": np.array(values)}, estimate(values, error)) is None
+
+
+def test_a_tensor_that_agrees_is_judged_as_every_other():
+    """Excess, power and typical power of the short way, against the definitions."""
+    value, e = np.array([[1.0, -2.0], [0.5, 3.0]]), np.array([[1e-3, 2e-3], [1e-3, 4e-3]])
+    off = np.array([[1e-3, 0.0], [-5e-4, 1e-3]])
+    found = compare(Estimate({"W1": value + off}, {"W1": e}, "claim"), Estimate({"W1": value}, {"W1": e}, "jax.grad"))
+    assert found.excess["W1"] == pytest.approx(0.5)
+    assert found.power["W1"] == pytest.approx(2 * 8e-3 / 3)
+    assert found.typical["W1"] == pytest.approx(2 * 3e-3 / 3)
+    assert (found.discrepancies, found.components) == ((), 4)
+
+
+@pytest.mark.parametrize("unknown", ["bound", "value"])
+def test_a_component_of_which_the_oracle_knows_nothing_says_nothing(unknown):
+    """The others are compared; the tensor has no power, though its median component has."""
+    value, e = np.ones((1, 3)), np.full((1, 3), 1e-9)
+    (e if unknown == "bound" else value)[0, 1] = np.inf
+    found = compare(estimate(np.ones((1, 3)), 0.0), Estimate({"W1": value}, {"W1": e}, "jax.grad"))
+    assert found.agrees
+    assert found.power["W1"] == np.inf

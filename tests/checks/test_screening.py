@@ -74,3 +74,12 @@ def test_low_rank_blocks_have_unit_variance():
     """Like the Gaussian ones that they stand for."""
     blocks = [screening._block((8, 9), np.random.default_rng(k), True) for k in range(2000)]
     assert abs(np.mean(np.square(blocks)) - 1) < 0.1
+
+
+@pytest.mark.parametrize(("factor", "doubt"), [(1.0, False), (30.0, False), (1e6, True)])
+def test_a_first_step_that_is_too_coarse_gets_a_finer_one(screened, monkeypatch, factor, doubt):
+    """Along the same direction; then the full ladder must say."""
+    chosen = screening._step
+    monkeypatch.setattr(screening, "_step", lambda *a: factor * chosen(*a))
+    outcomes = [screened(tanh_mse, seed=s) for s in range(6)]
+    assert all((o is None) is doubt for o in outcomes)
