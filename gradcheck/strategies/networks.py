@@ -6,13 +6,14 @@ a square hidden layer and widths all different, every head, every activation) is
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import cycle
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
-from gradcheck.networks import Architecture, Case, Dense, Regularisation, forward
+from gradcheck.networks import Activation, Architecture, Case, Dense, Regularisation, forward
 from gradcheck.networks.repertoire import Head, Repertoire, default_repertoire
 from gradcheck.networks.sampling import REGIMES, Regime, sample_case, with_labels
 from gradcheck.numerics import Arrays, random_direction
@@ -140,26 +141,39 @@ def corner_cases(repertoire: Repertoire, seed: int) -> Iterator[Case]:
 
 
 def extreme_cases(repertoire: Repertoire, seed: int) -> Iterator[Case]:
-    """Beyond the range of `cases`: |z| of the output, then of a hidden layer, up to 20, 40, 100, 800 and 3000."""
+    """Beyond the range of `cases`: every head with |z| of its layer up to 40, 100 and 800, then every hidden activation.
+
+    ln 0 begins near 37 (16 in float32), and an exponential overflows at 710 (88).
+    """
     generator = np.random.default_rng([seed, 8])
-    low, high = repertoire.depths
-    for depth in (d for d in (1, 2) if low <= d <= high):
-        for head in repertoire.heads:
-            for top in (20.0, 40.0, 100.0, 800.0, 3000.0):
-                inner = [head.activation if repertoire.one_activation else repertoire.hidden[0]] * (depth - 1)
-                widths = [2] * depth + [max(repertoire.output_widths[0], min(2, repertoire.output_widths[1]))]
-                widths = list(repertoire.fixed) if repertoire.fixed else widths
-                architecture = build(repertoire, widths, [*inner, head.activation], head, 0.0)
-                case = sample_case(architecture, 2, generator, hard_targets=True)
-                case = with_labels(case, generator) if repertoire.labels else case
-                yield _scaled(case, top)
+    for widths, activations, head in _extreme_networks(repertoire):
+        for top in (40.0, 100.0, 800.0):
+            architecture = build(repertoire, widths, activations, head, 0.0)
+            case = sample_case(architecture, 2, generator, hard_targets=True)
+            case = with_labels(case, generator) if repertoire.labels else case
+            yield _scaled(case, top)
+
+
+def _extreme_networks(r: Repertoire) -> Iterator[tuple[list[int], list[Activation], Head]]:
+    """Each head behind as few layers as there may be; then two layers, with each hidden activation or else each head."""
+    low, high = r.depths
+    outputs = max(r.output_widths[0], min(2, r.output_widths[1]))
+    depths = [low, 2] if low < 2 <= high else [low]
+    for depth in depths:
+        hidden = [h.activation for h in r.heads] if r.one_activation else list(r.hidden)
+        count = len(r.heads) if depth == low else len(hidden)
+        for head, inner, _ in zip(cycle(r.heads), cycle(hidden), range(count), strict=False):
+            widths = list(r.fixed) if r.fixed else [2] * depth + [outputs]
+            yield widths, [*[inner] * (depth - 1), head.activation], head
 
 
 def _scaled(case: Case, top: float) -> Case:
-    """The case with layer 1 scaled so that the largest |z_1| is `top`."""
+    """The case with layer 1 scaled so that its weighted inputs reach from −`top` to `top`: two samples x and −x, no bias."""
+    x = case.inputs[:, :1]
+    case = replace(case, inputs=np.hstack([x, -x]))
+    case = case.at({"b1": np.zeros_like(case.bias(1))}) if "b1" in case.parameters else case
     factor = top / max(float(np.max(np.abs(forward(case)[0][1]))), 1e-3)
-    names = [n for n in ("W1", "b1") if n in case.parameters]
-    return case.at({n: case.parameters[n] * factor for n in names})
+    return case.at({"W1": case.parameters["W1"] * factor})
 
 
 def _corner_shapes(r: Repertoire) -> list[tuple[list[int], int]]:

@@ -215,10 +215,24 @@ def test_depths_without_a_usual_shape_still_have_one():
 
 
 def test_extreme_cases_leave_the_usual_range():
-    """Weighted inputs of 20 up to 3000, in the output layer and in a hidden one."""
+    """Weighted inputs of 40 up to 800, in the output layer and in a hidden one."""
     largest = [max(float(np.abs(z).max()) for z in forward(c)[0][1:]) for c in extreme_cases(SMALL, 0)]
-    assert min(largest) >= 19
-    assert max(largest) >= 2900
+    assert min(largest) >= 39
+    assert max(largest) >= 790
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{}, {"one_activation": True}, {"depths": (2, 4)}, {"depths": (3, 3)}, {"fixed": (3, 4, 2), "depths": (2, 2)}],
+)
+def test_extreme_cases_cover_every_head_and_every_hidden_activation(limits):
+    """Whatever the depths; where the layers share one activation, in a hidden layer too."""
+    r = replace(DEFAULT, **limits)
+    networks = [c.architecture for c in extreme_cases(r, 0)]
+    assert {(a.layers[-1].activation, a.cost) for a in networks} == {(h.activation, h.cost) for h in r.heads}
+    wanted = {h.activation for h in r.heads} if r.one_activation else set(r.hidden)
+    assert {a.layers[0].activation for a in networks if a.depth > 1} == wanted
+    assert all(r.depths[0] <= a.depth <= r.depths[1] for a in networks)
 
 
 @pytest.mark.parametrize("regime", REGIMES)
