@@ -89,8 +89,12 @@ def rounding_bounds(case: Case, dtype: str | None = None) -> RoundingBounds:
 
 
 def _known(bounds: dict[str, Array]) -> dict[str, Array]:
-    widened = {n: e * OWN_ROUNDING for n, e in bounds.items()}
-    return {n: np.where(np.isnan(e), np.inf, e) if np.isnan(e.max(initial=0.0)) else e for n, e in widened.items()}
+    """Widened in place, and infinite where nothing is known."""
+    for e in bounds.values():
+        e *= OWN_ROUNDING
+        if np.isnan(e.max(initial=0.0)):
+            e[np.isnan(e)] = np.inf
+    return bounds
 
 
 def _analyse(case: Case, u: float, eta: float) -> RoundingBounds:
@@ -99,7 +103,8 @@ def _analyse(case: Case, u: float, eta: float) -> RoundingBounds:
     layers = [LayerErrors(a[0], np.zeros_like(a[0]), np.ones_like(a[0]), np.zeros_like(a[0]))]
     for l, dense in enumerate(architecture.layers, start=1):
         W, b = np.abs(case.weight(l)), np.abs(case.bias(l))
-        E_z = W @ layers[-1].E_a + gamma(W.shape[1] + 2, u) * (W @ np.abs(a[l - 1]) + b)
+        g = gamma(W.shape[1] + 2, u)
+        E_z = W @ (layers[-1].E_a + g * np.abs(a[l - 1])) + g * b
         layers.append(activation_errors(dense.activation, z[l], a[l], E_z + eta, u).floored(eta))
     output = _cost_gradient_errors(case, a[-1], layers[-1].E_a, u)
     value = _value_error(case, a[-1], layers[-1].E_a, output.size, u)
@@ -259,19 +264,21 @@ def _backward_errors(
         delta = _output_side(architecture.layers[l - 1].activation, z[l], layers[l], dA, u)
         E_delta, size = delta.error + eta, delta.size
         W, a_abs = np.abs(case.weight(l)), np.abs(before.a)
-        bounds[f"W{l}"] = (m + 2) * eta + (
-            E_delta @ (a_abs + before.E_a).T
-            + size @ before.E_a.T
-            + gamma(m + 4, u) * (size @ a_abs.T)
-            + 4 * u * decay * W
-        )
+        left, right = (E_delta, size), (a_abs + before.E_a, before.E_a + gamma(m + 4, u) * a_abs)
+        outer = (
+            np.concatenate(left, axis=1) @ np.concatenate(right, axis=1).T
+        )  # both products in one: no more than P numbers
+        outer += (m + 2) * eta
+        if decay:
+            outer += 4 * u * decay * W
+        bounds[f"W{l}"] = outer
         if delta.jump is not None:
             jump[f"W{l}"], jump[f"b{l}"] = delta.jump @ a_abs.T, delta.jump.sum(axis=1, keepdims=True)
         if architecture.bias:
             penalised = decay * np.abs(case.bias(l)) if architecture.regularisation.biases else 0.0
             sums = E_delta.sum(axis=1, keepdims=True) + gamma(m + 4, u) * size.sum(axis=1, keepdims=True)
             bounds[f"b{l}"] = sums + 4 * u * penalised
-        E_dA = eta + W.T @ E_delta + gamma(W.shape[0] + 2, u) * (W.T @ size)
+        E_dA = eta + W.T @ (E_delta + gamma(W.shape[0] + 2, u) * size)
         dA = Cotangent(case.weight(l).T @ delta.value, E_dA, None if delta.jump is None else W.T @ delta.jump)
     if dA.jump is not None:
         jump["x"] = dA.jump
