@@ -36,7 +36,7 @@ from gradcheck.oracles.finite_difference import Derivative
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.protocol import Claim, Subject
 
-__all__ = ["Examination", "Fault", "Oracles", "against_own", "effects", "examine", "judge", "own_discrepancies",
+__all__ = ["NO_POWER", "Examination", "Fault", "Oracles", "against_own", "effects", "examine", "judge", "own_discrepancies",
            "smooth_step", "structure"]  # fmt: skip
 
 NEAR_KINK = 1e-3
