@@ -16,6 +16,7 @@ from typing import Any
 from gradcheck.campaign import oracle_cache
 from gradcheck.campaign.figures import Illustrator
 from gradcheck.campaign.findings import failure_of, nothing_checked
+from gradcheck.campaign.likely_source import with_likely_lines
 from gradcheck.campaign.operations import verify_operations
 from gradcheck.campaign.scripts import with_script
 from gradcheck.campaign.verification import Options, Outcome, verify_subject
@@ -109,7 +110,7 @@ def run(target: Target, said: SubjectConfiguration, vocabulary: Vocabulary, opti
             outcome = replace(outcome, findings=tuple(draw(f) for f in outcome.findings))
             if target.path is not None:
                 scripts = (with_script(f, target.path, target.object, subject.offer, layouts) for f in outcome.findings)
-                outcome = replace(outcome, findings=tuple(scripts))
+                outcome = replace(outcome, findings=tuple(with_likely_lines(f, target.path) for f in scripts))
     except SubjectError as error:
         unknown = error.kind == "unrecognised"
         outcome = Outcome((nothing_checked(error.message) if unknown else failure_of(error, None),), Tally(), ())
