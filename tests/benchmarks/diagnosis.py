@@ -1,6 +1,6 @@
 """How often the diagnosis is right: places, names, and no wrong name.
 
-    python -m tests.benchmarks.diagnosis [--quick] [--seed N]
+    python -m tests.benchmarks.diagnosis [--quick] [--seed N] [--singles N] [--pairs N] [--mutants N]
 
 singles    one fault of the catalogue in the trusted network, at one layer or at all
 pairs      two faults at different places
@@ -19,6 +19,7 @@ import re
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -338,19 +339,39 @@ def total(groups: dict[str, Group]) -> Group:
     return whole
 
 
-def run(quick: bool, seed: int) -> tuple[dict[str, Group], dict[str, Group]]:
-    """All groups, and the single faults family by family."""
-    generator = np.random.default_rng(seed)
+@dataclass(frozen=True)
+class Sizes:
+    """How many of each group; None: all."""
+
+    singles: int | None
+    pairs: int
+    mutants: int | None
+
+
+def run(quick: bool, seed: int, sizes: Sizes) -> tuple[dict[str, Group], dict[str, Group]]:
+    """All groups, and the single faults family by family; each group has its own random numbers and is printed when done."""
     files = unseen()
     few = [ROOT / "reference" / f"{n}.py" for n in ("row_major", "column_vector", "layer_error", "from_to_bias_row")]
-    families = singles(50 if quick else None, generator)
-    groups = {
-        "singles": total(families),
-        "pairs": pairs(10 if quick else 200, generator),
-        "mutants": source_mutants(20 if quick else 400, generator, few if quick else files),
-        "correct": correct(few[:2] if quick else files, generator),
+    families: dict[str, Group] = {}
+
+    def of_singles(generator: np.random.Generator) -> Group:
+        families.update(singles(sizes.singles, generator))
+        return total(families)
+
+    makers: dict[str, Callable[[np.random.Generator], Group]] = {
+        "mutants": lambda g: source_mutants(sizes.mutants, g, few if quick else files),
+        "pairs": lambda g: pairs(sizes.pairs, g),
+        "correct": lambda g: correct(few[:2] if quick else files, g),
+        **({} if quick else {"specimens": lambda g: specimens()}),
+        "singles": of_singles,
     }
-    return ({**groups, "specimens": specimens()} if not quick else groups), families
+    groups = {}
+    for k, (name, make) in enumerate(makers.items()):
+        groups[name] = make(np.random.default_rng([seed, k]))
+        print(f"{name}: {json.dumps(groups[name].to_json())}", file=sys.stderr)
+        for text in groups[name].failures:
+            print(f"{name}: {text}", file=sys.stderr, flush=True)
+    return groups, families
 
 
 def missed(groups: dict[str, Group]) -> list[str]:
@@ -368,9 +389,10 @@ def missed(groups: dict[str, Group]) -> list[str]:
     return [name for name, met in at_least.items() if not met]
 
 
-def page(groups: dict[str, Group], families: dict[str, Group], failed: list[str], seconds: float) -> str:
-    """The report."""
-    lines = ["# Diagnosis", "", f"`python -m tests.benchmarks.diagnosis`, {seconds:.0f} s on one core. "
+def page(groups: dict[str, Group], families: dict[str, Group], failed: list[str], ran: tuple[str, float]) -> str:
+    """The report; ran: the command and its seconds."""
+    command, seconds = ran
+    lines = ["# Diagnosis", "", f"`{command}`, {seconds:.0f} s on one core. "
              f"Targets missed: {', '.join(failed) or 'none'}.", ""]  # fmt: skip
     for title, several in (("Groups", groups), ("Single faults by family", families)):
         lines += [f"## {title}", "", "| group | n | measured |", "|---|---|---|"]
@@ -388,17 +410,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--singles", type=int, help="default: all")
+    parser.add_argument("--pairs", type=int, default=200)
+    parser.add_argument("--mutants", type=int, default=400)
     options = parser.parse_args()
     started = time.monotonic()
-    groups, families = run(options.quick, options.seed)
+    sizes = Sizes(50, 10, 20) if options.quick else Sizes(options.singles, options.pairs, options.mutants)
+    groups, families = run(options.quick, options.seed, sizes)
     failed, seconds = missed(groups), time.monotonic() - started
-    for name, group in groups.items():
-        for text in group.failures:
-            print(f"{name}: {text}", file=sys.stderr)
     if not options.quick:
         target = ROOT / "reports" / "benchmarks" / "diagnosis.md"
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(page(groups, families, failed, seconds), encoding="utf-8")
+        command = " ".join(["python -m tests.benchmarks.diagnosis", *sys.argv[1:]])
+        target.write_text(page(groups, families, failed, (command, seconds)), encoding="utf-8")
     data = {name: group.to_json() for name, group in groups.items()}
     print(json.dumps({"benchmark": "diagnosis", **data, "missed": failed, "seconds": round(seconds, 1)}))
     return 1 if failed else 0
