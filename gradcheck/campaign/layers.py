@@ -27,6 +27,8 @@ STRUCTURES = 47
 """Structures (sizes and settings) of one campaign: tracing one costs a hundred times what a case of it costs."""
 _TRIES = 20
 _SEEN = 3
+_QUIET = frozenset({"layout", "time_major", "weights", "bias", "kernel"})
+"""Settings that are worth a word only where they are not the usual ones."""
 Verify = Callable[..., Outcome]
 
 
@@ -94,7 +96,8 @@ def verify_layer(subject: Subject, pair: str, options: Options, verify: Verify, 
 
     trusted = (lambda case: trusted_at(case)[0]) if agrees or said else (lambda case: None)
     outcome = verify(subject, Layout(), draw, trusted, options)
-    fixed = "".join(f", {n} = {v}" for n, v in reading.pinned.items())
+    usual = {n: v[0] for n, v in LAYERS[reading.layer].unsaid.items() if n in _QUIET}
+    fixed = "".join(f", {n} = {v}" for n, v in reading.pinned.items() if usual.get(n) != v)
     note = f"{pair}: {reading.layer}{fixed}" if agrees else f"{pair}: its forward pass is that of no trusted layer; judged by differences of its own output"  # noqa: E501  # fmt: skip
     findings = tuple(explained(f, subject, reading) if agrees else f for f in outcome.findings)
     return replace(outcome, findings=findings, notes=(note, *outcome.notes))
@@ -168,8 +171,9 @@ def _at_one_step(subject: Subject, case: OperationCase) -> list[str]:
     """What is wrong when a sequence has one step only: there a mistake at one gate has not spread to the others yet."""
     if "gates" not in case.fixed or case.arguments["x"].ndim != 3:
         return []
-    x = case.arguments["x"][:, :1]
-    short = replace(case, arguments={**case.arguments, "x": x}, cotangent=case.cotangent[:, :1])
+    first = np.s_[:1] if case.fixed.get("time_major") else np.s_[:, :1]
+    x = case.arguments["x"][first]
+    short = replace(case, arguments={**case.arguments, "x": x}, cotangent=case.cotangent[first])
     claim = subject.vjp(short, Layout())[1](short.cotangent).gradient
     return list(wrong_parts(short, claim)) if set(claim) == set(short.arguments) else []
 
@@ -182,6 +186,7 @@ def wrong_parts(case: OperationCase, claim: Mapping[str, Any]) -> Iterator[str]:
         wrong = np.abs(claim[name] - expected) > 2 * trusted.error[name]
         if not wrong.any():
             continue
+        wrong = wrong.T if case.fixed.get("weights") == "to_from" else wrong
         width = wrong.shape[-1] // len(order) if order and name in ("wx", "wh", "b") else 0
         gates = [g for k, g in enumerate(order) if width and wrong[..., k * width : (k + 1) * width].any()]
         yield f"{name} (gate {', '.join(gates)})" if 0 < len(gates) < len(order) else name

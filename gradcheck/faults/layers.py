@@ -7,7 +7,7 @@ Two uses: planted, they show that the checks see them; matched, they name what a
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck.networks import OperationCase
+from gradcheck.networks.layers import LAYERS
+from gradcheck.networks.layers.layer import ARRANGEMENTS
 from gradcheck.numerics import Array
 
 _FOLDERS = (Path(__file__).parents[1] / "_reference", Path(__file__).parents[2] / "reference" / "layers")
@@ -73,7 +75,7 @@ def gradient_of(fault: LayerFault, case: OperationCase) -> dict[str, Array] | No
     functions = planted(fault)
     if f"{fault.layer}_forward" not in functions:
         return None
-    settings = {n: v for n, v in case.fixed.items() if n not in ("layer", "gates")}
+    settings = {n: v for n, v in case.fixed.items() if n not in ARRANGEMENTS and n != "layer"}
     values = {**case.arguments, **{RENAMED.get(n, n): v for n, v in settings.items()}}
     try:
         with np.errstate(all="ignore"):
@@ -92,10 +94,21 @@ ORDER = {"lstm": ("x", "h0", "wx", "wh", "b", "c0")}
 
 def explanations(layer: str, cases: Sequence[OperationCase], claims: Sequence[Mapping[str, Array]]) -> list[LayerFault]:
     """The faults whose gradients equal the claims at every case."""
-    if any(str(c.fixed.get("gates", "")) not in ("", "ifog", "rzn") for c in cases):
-        return []
+    arranged = [_canonical(layer, c, g) for c, g in zip(cases, claims, strict=True)]
+    cases, claims = [c for c, _ in arranged], [g for _, g in arranged]
     mine = [f for f in FAULTS if f.layer == layer]
     return [f for f in mine if all(_same(gradient_of(f, c), g) for c, g in zip(cases, claims, strict=True))]
+
+
+def _canonical(
+    layer: str, case: OperationCase, claim: Mapping[str, Array]
+) -> tuple[OperationCase, Mapping[str, Array]]:  # fmt: skip
+    """Case and claim in the arrangement of the references."""
+    turned, settings = LAYERS[layer].canonical, case.fixed
+    arguments = {n: turned(n, a, settings) for n, a in case.arguments.items()}
+    kept = {n: v for n, v in settings.items() if n not in ARRANGEMENTS}
+    there = replace(case, arguments=arguments, cotangent=turned("", case.cotangent, settings), fixed=kept)
+    return there, {n: turned(n, g, settings) for n, g in claim.items()}
 
 
 def _same(mine: Mapping[str, Array] | None, claim: Mapping[str, Array]) -> bool:

@@ -23,6 +23,7 @@ from gradcheck.subjects.protocol import Call, Malformed
 from gradcheck.subjects.source import constants, tree_of
 
 OTHER = {"mode": ("mode",), "train": ("train", "training", "is_training", "is_train")}
+MODES = {"max_pool": "max", "average_pool": "average"}
 IN_OPTIONS = {"mean": "running_mean", "variance": "running_var", "size": "pool_size"}
 
 
@@ -67,16 +68,20 @@ class LayerPair:
         rest = [meaning_of(p.name, spellings(layer)) or "cache" for p in required[1:]]
         if len(required) == 2:
             rest = ["cache"]
-        return self.backward(call.arrays["dout"], *[values.get(m, saved) for m in rest])
+        given = inspect.signature(self.backward).parameters
+        kind = {"mode": values["mode"]} if "mode" in given and layer.name in MODES and "mode" not in rest else {}
+        return self.backward(call.arrays["dout"], *[values.get(m, saved) for m in rest], **kind)
 
     def _values(self, call: Call) -> dict[str, Any]:
         fixed = call.operation.fixed
         values = {**{n: v for n, v in fixed.items() if n != "layer"}, **call.arrays}
         evaluates = fixed["layer"] == "batchnorm_eval"
-        mode = {"mode": "test" if evaluates else "train", "train": not evaluates}
-        options = {**values, **{k: values[n] for n, k in IN_OPTIONS.items() if n in values}, **mode}
-        if "size" in options:
-            options["pool_height"] = options["pool_width"] = options["size"]
+        mode = {"mode": MODES.get(fixed["layer"], "test" if evaluates else "train"), "train": not evaluates}
+        told = spellings(LAYERS[fixed["layer"]])
+        options = {k: v for n, v in values.items() for k in (n, *told.get(n, ()))}
+        options |= {**{k: values[n] for n, k in IN_OPTIONS.items() if n in values}, **mode}
+        if "size" in values:
+            options["pool_height"] = options["pool_width"] = values["size"]
         return {**mode, **values, "options": options}
 
     def _read(self, result: Any, case: OperationCase) -> dict[str, Any]:

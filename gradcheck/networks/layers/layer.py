@@ -51,6 +51,9 @@ class Dice:
 
 Definition = Callable[[Mapping[str, Any], Settings, Any], Any]
 Draw = Callable[[Dice], tuple[dict[str, Array], dict[str, Any]]]
+Canonical = Callable[[str, Any, Settings], Any]
+ARRANGEMENTS = frozenset({"layout", "time_major", "weights", "gates"})
+"""Settings that say how arrays are arranged, and not what is computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Layer:
     spellings: usual names of arguments and settings, beyond those common to all layers. optional: arguments and settings
     that a forward pass may lack. unsaid: values that a setting may have where the forward pass does not take it.
     parts: named slices of the last axis of an argument, such as the gates of an LSTM. lazy: the settings of a customary test.
+    canonical: (name, array, settings) -> the array of that argument ("": of the output) in the first arrangement of `unsaid`.
     """
 
     name: str
@@ -74,6 +78,25 @@ class Layer:
     unsaid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     parts: Callable[[str, tuple[int, ...]], dict[str, slice]] | None = None
     lazy: Settings = field(default_factory=dict)
+    canonical: Canonical = lambda name, array, settings: array
+
+
+def channels_first(a: Any, settings: Settings, xp: Any) -> Any:
+    """An image batch as NCHW, whichever of "nchw" and "nhwc" `settings["layout"]` says that it is."""
+    return xp.transpose(a, (0, 3, 1, 2)) if settings.get("layout") == "nhwc" else a
+
+
+def as_laid_out(a: Any, settings: Settings, xp: Any) -> Any:
+    """The inverse of `channels_first`."""
+    return xp.transpose(a, (0, 2, 3, 1)) if settings.get("layout") == "nhwc" else a
+
+
+LAYOUTS = ("nchw", "nhwc")
+
+
+def image(name: str, array: Any, settings: Settings) -> Any:
+    """`Layer.canonical` of layers whose images alone depend on the layout."""
+    return channels_first(array, settings, np) if name in ("x", "") else array
 
 
 COMMON: Mapping[str, tuple[str, ...]] = {

@@ -8,7 +8,9 @@ Ioffe & Szegedy 2015, algorithm 1; Ba, Kiros & Hinton 2016, eq. 3; Zhang & Sennr
 from collections.abc import Mapping
 from typing import Any
 
-from gradcheck.networks.layers.layer import Dice, Layer, Settings
+import numpy as np
+
+from gradcheck.networks.layers.layer import LAYOUTS, Dice, Layer, Settings, as_laid_out, channels_first, image
 from gradcheck.numerics import Array
 
 EPSILONS = (1e-5, 1e-8, 1e-3, 1e-6, 1e-7, 1e-12, 0.0)
@@ -27,9 +29,10 @@ def channelwise(a: Any, x: Any) -> Any:
 
 def batch_train(p: Mapping[str, Any], s: Settings, xp: Any) -> Any:
     """x (m, d), or (n, c, h, w) with the moments of each channel; the batch's own moments."""
-    x = p["x"]
+    x = channels_first(p["x"], s, xp)
     axes = (0, *range(2, x.ndim))
-    return channelwise(p["gamma"], x) * normalised(x, axes, s["eps"], xp) + channelwise(p["beta"], x)
+    y = channelwise(p["gamma"], x) * normalised(x, axes, s["eps"], xp) + channelwise(p["beta"], x)
+    return as_laid_out(y, s, xp)
 
 
 def batch_eval(p: Mapping[str, Any], s: Settings, xp: Any) -> Any:
@@ -64,8 +67,9 @@ def draw_batch(dice: Dice) -> tuple[dict[str, Array], dict[str, Any]]:
 def draw_batch_4d(dice: Dice) -> tuple[dict[str, Array], dict[str, Any]]:
     """The same for images."""
     n, c, h, w = dice.size(2, 3), dice.size(2, 3), dice.size(2, 3), dice.size(2, 4)
-    x = dice.normal(n, c, h, w) + dice.normal(c)[None, :, None, None]
-    return {"x": x, **_affine(dice, c)}, {"eps": dice.setting("eps", 1e-5, 1e-3)}
+    x, layout = dice.normal(n, c, h, w) + dice.normal(c)[None, :, None, None], dice.setting("layout", "nchw")
+    x = x if layout == "nchw" else np.moveaxis(x, 1, 3)
+    return {"x": x, **_affine(dice, c)}, {"eps": dice.setting("eps", 1e-5, 1e-3), "layout": layout}
 
 
 def draw_eval(dice: Dice) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -96,7 +100,7 @@ RUNNING = {
 UNSAID = {"eps": EPSILONS}
 THREE = ("x", "gamma", "beta")
 BATCH = Layer("batchnorm", ("batchnorm", "batch_norm", "bn", "batchnorm2d", "batchnorm_forward", "spatial_batchnorm"), THREE, batch_train, draw_batch, optional=("eps",), unsaid=UNSAID)  # fmt: skip
-BATCH_4D = Layer("batchnorm_4d", ("spatial_batchnorm", "batchnorm2d", "batchnorm_4d", "batchnorm", "batch_norm"), THREE, batch_train, draw_batch_4d, optional=("eps",), unsaid=UNSAID)  # fmt: skip
+BATCH_4D = Layer("batchnorm_4d", ("spatial_batchnorm", "batchnorm2d", "batchnorm_4d", "batchnorm", "batch_norm"), THREE, batch_train, draw_batch_4d, optional=("eps", "layout"), unsaid={"layout": LAYOUTS, **UNSAID}, canonical=image)  # fmt: skip
 BATCH_EVAL = Layer("batchnorm_eval", ("batchnorm_eval", "batchnorm_test", "batchnorm", "batch_norm"), THREE, batch_eval, draw_eval, RUNNING, ("eps",), UNSAID)  # fmt: skip
 LAYER = Layer("layernorm", ("layernorm", "layer_norm", "ln"), THREE, layer_norm, draw_rows, optional=("eps",), unsaid=UNSAID)  # fmt: skip
 RMS = Layer("rmsnorm", ("rmsnorm", "rms_norm", "rms"), ("x", "gamma"), rms_norm, draw_rms, {"gamma": ("gamma", "g", "w", "weight", "scale")}, ("eps",), UNSAID)  # fmt: skip
