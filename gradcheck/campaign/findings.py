@@ -9,6 +9,7 @@ from gradcheck.checks.localisation import Place as Located
 from gradcheck.errors import SubjectError
 from gradcheck.faults.catalogue import CATALOGUE
 from gradcheck.faults.diagnosis import Diagnosis, Mistake
+from gradcheck.faults.scale import UNIFORM
 from gradcheck.networks import Case, Point, digest
 from gradcheck.report import Code, Difference, Explanation, Finding, Place, Verdict
 
@@ -86,14 +87,23 @@ def finding_of(examination: Examination, point: Point, places: Sequence[Located]
 def diagnosed_findings(examination: Examination, case: Case, diagnosis: Diagnosis) -> list[Finding]:
     """One finding for each place where there are mistakes; one for what has no name."""
     if not diagnosis.mistakes:
-        return [_unknown(examination, case, diagnosis)]
+        unknown = _unknown(examination, case, diagnosis)
+        uniform = examination.ratio is not None and _is_customary(examination.ratio)
+        return [replace(unknown, code=Code.GC303) if uniform else unknown]
     groups: dict[tuple[Located, ...], list[Mistake]] = {}
     for mistake in diagnosis.mistakes:
         groups.setdefault(mistake.places, []).append(mistake)
-    return [
+    found = [
         _explained(finding_of(examination, case, places or diagnosis.places), mistakes, diagnosis.evidence, case)
         for places, mistakes in groups.items()
     ]
+    return [_headed_as_scale(f) for f in found] if examination.ratio is not None and len(found) == 1 else found
+
+
+def _headed_as_scale(finding: Finding) -> Finding:
+    """One factor in all gradients: the cost says nothing of which of the two is meant."""
+    factors = finding.explanations and all(e.fault in UNIFORM for e in finding.explanations)
+    return replace(finding, code=Code.GC303) if factors else finding
 
 
 def _explained(finding: Finding, mistakes: Sequence[Mistake], evidence: tuple[str, ...], case: Case) -> Finding:

@@ -47,3 +47,5 @@ def _faults() -> Iterator[Fault]:
 
 
 FAULTS: tuple[Fault, ...] = tuple(_faults())
+UNIFORM: frozenset[str] = frozenset(f.name for f in FAULTS if f.equation == "BP1")
+"""Names of the factors at the output, which all gradients share where nothing is penalised."""

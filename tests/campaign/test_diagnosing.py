@@ -12,6 +12,7 @@ from gradcheck.faults.catalogue import CATALOGUE
 from gradcheck.faults.fault import Planting, plant
 from gradcheck.faults.planting import Planted, case_of, planted
 from gradcheck.networks.repertoire import default_repertoire
+from gradcheck.report import Code
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.local import LocalSubject
 
@@ -94,6 +95,7 @@ def test_a_uniform_scale_is_named_only_when_costs_were_compared(monkeypatch, com
     )
     found = findings_of(planted(CATALOGUE["bp1_factor_twice"]))
     assert bool(found[0].explanations) == compared
+    assert found[0].code is Code.GC303
     assert compared or "no cost is declared" in found[0].evidence[0]
 
 
