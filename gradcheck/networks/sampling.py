@@ -140,7 +140,8 @@ def _settled(case: Case, generator: np.random.Generator, *, clear: bool = True) 
     """In one sweep through the layers: none leaves the range in which naive exponentials and logarithms still work, and
     (`clear`) every unit keeps `MARGIN` from the kinks; then the cost.
 
-    Layers whose |z| is too large are scaled down by a power of two; a unit near a kink is shifted by its bias.
+    Layers whose |z| is too large are scaled down by a power of two; a unit near a kink is shifted by its bias, or by a weight
+    where there are none.
     """
     architecture, changed = case.architecture, dict(case.parameters)
     a = case.inputs
@@ -155,6 +156,8 @@ def _settled(case: Case, generator: np.random.Generator, *, clear: bool = True) 
                 z = z * factor
             if clear and layer.activation.kinks and f"b{l}" in changed:
                 changed[f"b{l}"], z = _clear(changed[f"b{l}"], z, layer.activation.kinks, architecture.dtype)
+            elif clear and layer.activation.kinks:
+                changed[f"W{l}"], z = _clear_by_weight(changed[f"W{l}"], a, layer.activation.kinks, architecture.dtype)
             a = np.asarray(layer.activation(z, xp_numpy))
     settled = replace(case, parameters=changed)
     return _clear_cost(settled, a, generator) if clear and architecture.cost.kinks is not None else settled
@@ -176,14 +179,33 @@ def _clear(b: Array, z: Array, kinks: tuple[float, ...], dtype: str) -> tuple[Ar
     start = b
     for _ in range(40):
         moved = z + (b - start)
-        close = np.zeros(b.shape, dtype=bool)
-        for kink in kinks:
-            near = np.abs(moved - kink) < MARGIN * np.maximum(1.0, np.abs(moved - kink))
-            close |= near.any(axis=1, keepdims=True)
+        close = _close(moved, kinks)
         if not close.any():
             break
         b = _rounded(np.where(close, np.round(b + 0.1, 9), b), dtype)
     return b, z if b is start else moved
+
+
+def _clear_by_weight(W: Array, a: Array, kinks: tuple[float, ...], dtype: str) -> tuple[Array, Array]:
+    """The weights (and z) with one weight of each unit near a kink moved by tenths; a unit that sees only zeros stays."""
+    strongest = int(np.argmax(np.abs(a).min(axis=1)))
+    for k in range(40):
+        z = W @ a
+        close = _close(z, kinks)
+        if not close.any():
+            break
+        column = np.arange(W.shape[1]) == (strongest + k // 8) % W.shape[1]
+        W = _rounded(np.where(close & column, np.round(W + 0.1 * (k + 1), 9), W), dtype)
+    return W, W @ a
+
+
+def _close(z: Array, kinks: tuple[float, ...]) -> Array:
+    """Which units (a column) come within `MARGIN` of a kink at any sample."""
+    close = np.zeros((len(z), 1), dtype=bool)
+    for kink in kinks:
+        near = np.abs(z - kink) < MARGIN * np.maximum(1.0, np.abs(z - kink))
+        close |= near.any(axis=1, keepdims=True)
+    return close
 
 
 def _as_dtype(case: Case) -> Case:
@@ -199,17 +221,22 @@ def _rounded(a: Array, dtype: str) -> Array:
 
 
 def _clear_cost(case: Case, a: Array, generator: np.random.Generator) -> Case:
-    """Targets, or the last biases (rows, where there are none), shifted until the cost is `MARGIN` from its kinks.
+    """Targets, then the last biases (rows, where there are none), shifted until the cost is `MARGIN` from its kinks.
 
-    a: the output activations.
+    a: the output activations. A sample of a class gets another class first: behind a saturated softmax no bias takes the hinge
+    of the largest class off its margin.
     """
     cost, depth = case.architecture.cost, case.architecture.depth
-    for _ in range(20):
+    for k in range(20 + len(case.targets)):
         close = np.abs(cost.kinks(a, case.targets)) < MARGIN if cost.kinks is not None else np.zeros(1)
         if not close.any():
             break
         if cost.targets == "real":
             case = _as_dtype(replace(case, targets=np.where(close, case.targets + 0.1, case.targets)))
+            continue
+        if k < len(case.targets) - 1:
+            turned = np.where(close.any(axis=0), np.roll(case.targets, 1, axis=0), case.targets)
+            case = replace(case, targets=turned)
             continue
         name = f"b{depth}" if f"b{depth}" in case.parameters else f"W{depth}"
         shift = 0.1 * generator.integers(1, 9, case.parameters[name].shape)
@@ -222,6 +249,10 @@ def _kinked_layers(case: Case) -> list[int]:
     return [l for l, layer in enumerate(case.architecture.layers, start=1) if layer.activation.kinks]
 
 
+def _one_of(kinks: tuple[float, ...], generator: np.random.Generator) -> float:
+    return kinks[0] if len(kinks) == 1 else float(generator.choice(kinks))
+
+
 def _onto_kink(case: Case, generator: np.random.Generator) -> Case:
     layers = _kinked_layers(case)
     if case.architecture.cost.kinks is not None and (not layers or generator.integers(0, 2)):
@@ -231,7 +262,7 @@ def _onto_kink(case: Case, generator: np.random.Generator) -> Case:
     l = int(generator.choice(layers))
     unit = int(generator.integers(0, case.architecture.widths[l]))
     W, b = case.weight(l).copy(), case.bias(l).copy()
-    W[unit], b[unit] = 0.0, case.architecture.layers[l - 1].activation.kinks[0]
+    W[unit], b[unit] = 0.0, _one_of(case.architecture.layers[l - 1].activation.kinks, generator)
     return case.at({f"W{l}": W, **({f"b{l}": b} if f"b{l}" in case.parameters else {})})
 
 
@@ -280,7 +311,7 @@ def _near_kink(case: Case, generator: np.random.Generator) -> Case:
     l = int(generator.choice(layers))
     unit, sample = int(generator.integers(0, case.architecture.widths[l])), int(generator.integers(0, case.samples))
     b = case.bias(l).copy()
-    kink = case.architecture.layers[l - 1].activation.kinks[0]
+    kink = _one_of(case.architecture.layers[l - 1].activation.kinks, generator)
     gap = 10.0 ** generator.uniform(-9, -4) * generator.choice([-1.0, 1.0])
     b[unit] += kink - forward(case)[0][l][unit, sample] + gap
     return _as_dtype(case.at({f"b{l}": b}))

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.networks import COSTS, activation_named, forward
+from gradcheck.networks import COSTS, Activation, activation_named, forward
 from gradcheck.networks.repertoire import default_repertoire
 from gradcheck.networks.sampling import MARGIN, REGIMES, kink_distance, sample_case
 from gradcheck.strategies import architectures, cases
@@ -23,9 +23,7 @@ def numbers(case):
 
 @given(cases(regimes_among=SMOOTH))
 def test_cases_keep_their_margin_from_kinks(case):
-    """Relative to max(1, |z|), and of the cost's own kinks too; a saturated probability may sit on the edge of hinge."""
-    network = case.architecture
-    assume(network.cost.name != "hinge" or network.layers[-1].activation.range == "real")
+    """Relative to max(1, |z|), and of the cost's own kinks too."""
     assert kink_distance(case) >= MARGIN
 
 
@@ -157,3 +155,39 @@ def test_ill_conditioned_networks_cancel(sampled):
         (z, a), W = forward(case), case.weight(2)
         worst = max(worst, float(np.max((np.abs(W) @ np.abs(a[1])).max() / np.abs(z[2]).max())))
     assert worst > 1e3
+
+
+@pytest.mark.parametrize("units", [2, 4])
+def test_a_hinge_behind_a_saturated_softmax_gets_another_class(sampled, units):
+    """a is nearly 0 and 1 there, and no bias takes the margin of the largest class off 0."""
+    for seed in range(10):
+        case = sampled(3, units, output="softmax", cost="hinge", samples=5, regime="saturated", seed=seed)
+        assert kink_distance(case) >= MARGIN
+
+
+def test_a_network_without_biases_is_cleared_through_a_weight(sampled):
+    """Before, its units stayed where they were."""
+    for seed in range(20):
+        assert (
+            kink_distance(sampled(3, 5, 2, hidden="relu", output="identity", bias=False, samples=4, seed=seed))
+            >= MARGIN
+        )
+
+
+def test_all_kinks_of_an_activation_are_cleared_at_once(dense):
+    """A shift away from one does not end on another."""
+    steps = Activation("steps", lambda z, xp: xp.clip(z, 0.0, 0.1) + xp.clip(z, 0.3, 0.5), kinks=(0.0, 0.1, 0.3, 0.5))
+    network = dense(3, 5, 2)
+    layers = (replace(network.layers[0], activation=steps), network.layers[1])
+    for seed in range(10):
+        case = sample_case(replace(network, layers=layers), 3, np.random.default_rng(seed))
+        assert kink_distance(case) >= MARGIN
+
+
+def test_any_kink_of_an_activation_may_be_stood_on(dense):
+    """Not its first alone."""
+    layers = dense(3, 4, 2).layers
+    clip = Activation("clip", lambda z, xp: xp.clip(z, -1.0, 1.0), kinks=(-1.0, 1.0))
+    network = replace(dense(3, 4, 2), layers=(replace(layers[0], activation=clip), layers[1]))
+    cases_ = [sample_case(network, 2, np.random.default_rng(s), "at_kink") for s in range(8)]
+    assert {k for c in cases_ for k in (-1.0, 1.0) if np.any(forward(c)[0][1] == k)} == {-1.0, 1.0}
