@@ -26,6 +26,7 @@ from gradcheck.errors import SubjectError, UsageError
 from gradcheck.isolation import Worker
 from gradcheck.isolation.remote import RemoteSubject
 from gradcheck.networks import Activation, Cost, Vocabulary
+from gradcheck.oracles.kink_finder import with_kinks
 from gradcheck.report import Finding, Recognised, Report, SubjectInfo, Tally, Verdict
 from gradcheck.subjects import (
     CONVENTIONS,
@@ -259,6 +260,7 @@ def _source(target: Target) -> str | None:
 def vocabulary_of(activations: Any, costs: Any) -> tuple[Vocabulary, list[str] | None, list[str] | None]:
     """Names, `file.py:name` references and definition objects, as a vocabulary and the configured names."""
     own_activations, names = _resolved(activations, Activation)
+    own_activations = {n: with_kinks(f) for n, f in own_activations.items()}
     own_costs, cost_names = _resolved(costs, Cost)
     return Vocabulary(own_activations, own_costs), names, cost_names
 

@@ -29,9 +29,10 @@ def kink_conventions(subject: Subject, recognition: Recognition, seed: int = 0) 
     if not recognition.trusted:
         return
     for f in r.hidden if r.bias and r.depths[1] > 1 else ():
-        slope = _activation_slope(subject, recognition.layout, r, f, seed) if f.kinks else None
-        if slope is not None:
-            yield Recognised("slope at a kink", f"{f.name}′({f.kinks[0]:g}) = {slope:.4g}")
+        for kink in f.kinks:
+            slope = _activation_slope(subject, recognition.layout, r, (f, kink), seed)
+            if slope is not None:
+                yield Recognised("slope at a kink", f"{f.name}′({kink:g}) = {slope:.4g}")
     for head in {h.cost.name: h for h in r.heads if h.activation.name == "identity" and h.cost.kinks}.values():
         slope = _cost_slope(subject, recognition.layout, r, head, seed) if r.bias and r.depths[0] <= 1 else None
         if slope is not None:
@@ -39,21 +40,24 @@ def kink_conventions(subject: Subject, recognition: Recognition, seed: int = 0) 
             yield Recognised("slope at a kink", f"{head.cost.name}: {what} = {slope:.4g}")
 
 
-def _activation_slope(subject: Subject, layout: Layout, r: Repertoire, f: Activation, seed: int) -> float | None:
-    """f′ at its first kink, from the bias gradient of a unit that stands on it: db = f′ · Σ (W₂ᵀ δ₂)."""
+def _activation_slope(
+    subject: Subject, layout: Layout, r: Repertoire, at: tuple[Activation, float], seed: int
+) -> float | None:
+    """f′ at one of its kinks, from the bias gradient of a unit that stands on it: db = f′ · Σ (W₂ᵀ δ₂)."""
+    f, kink = at
     head = next((h for h in r.heads if h.activation.elementwise), None)
     if head is None or (r.one_activation and head.activation != f):
         return None
     case = _case(r, [2, 3, max(2, r.output_widths[0])], [f, head.activation], head, seed)
     W, b = case.weight(1).copy(), case.bias(1).copy()
-    W[0], b[0] = 0.0, f.kinks[0]
+    W[0], b[0] = 0.0, kink
     case = case.at({"W1": W, "b1": b})
     claim = _claim(subject, case, layout)
     z, a = forward(case)
     above = cost_vjp(head.cost)(a[2], case.targets, np.asarray(case.architecture.cost_scale(case.samples)))
     delta = activation_vjp(head.activation)(z[2], above)
     full = float((case.weight(2).T @ delta)[0].sum())
-    slopes = [float(activation_vjp(f)(np.full((1, 1), f.kinks[0] + d), np.ones((1, 1)))[0, 0]) for d in (-1e-9, 1e-9)]
+    slopes = [float(activation_vjp(f)(np.full((1, 1), kink + d), np.ones((1, 1)))[0, 0]) for d in (-1e-9, 1e-9)]
     return _within(None if claim is None or "b1" not in claim else float(claim["b1"][0, 0]) / full, slopes)
 
 

@@ -22,8 +22,6 @@ TINY = 1e-290
 EXPLAINED = 4.0
 """A spread of slopes up to so many times what curvature and rounding explain is no kink."""
 
-Slope = Callable[[Array], Array]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Interval:
@@ -95,17 +93,19 @@ def spread(sides: tuple[Array, Array, Array]) -> Array:
     return apart
 
 
-def interval(slope: Slope, z: Array, sides: tuple[Array, Array, Array], explained: Array) -> Interval | None:
+def interval(
+    neighbours: Callable[[], tuple[Array, Array]], sides: tuple[Array, Array, Array], explained: Array
+) -> Interval | None:
     """The slopes at kinks; None where there is no kink within reach.
 
-    sides: slopes at z + reach, z − reach and z. explained: how far curvature and rounding take them apart.
+    neighbours: slopes at the numbers next to z. sides: slopes at z + reach, z − reach and z. explained: how far curvature and
+    rounding take them apart.
     """
     up, down, here = sides
     at = spread(sides) > EXPLAINED * explained
     if not at.any():
         return None
-    step = next_number(z)
-    beside = slope(z + step), slope(z - step)
+    beside = neighbours()
     here = np.clip(here, np.minimum(*beside), np.maximum(*beside))
     low, high = np.minimum(np.minimum(up, down), here), np.maximum(np.maximum(up, down), here)
     return Interval(at, np.where(at, (low + high) / 2, 0.0), np.where(at, (high - low) / 2, 0.0))

@@ -29,11 +29,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gradcheck.networks import COSTS, Activation, Case, activation_named, forward_once, penalty
+from gradcheck.networks import COSTS, Activation, Case, Cost, activation_named, forward_once, penalty
 from gradcheck.networks.namespace import xp_numpy
 from gradcheck.numerics import Array, gamma, unit_roundoff
 from gradcheck.oracles.autodiff import activation_second, activation_vjp, cost_hvp, cost_vjp
-from gradcheck.oracles.clarke import EXPLAINED, Interval, Kinks, interval, reach_of, spread
+from gradcheck.oracles.clarke import EXPLAINED, Interval, Kinks, interval, next_number, reach_of, spread
 
 SOFTMAX = activation_named("softmax")
 ELEMENTARY = 8.0
@@ -132,7 +132,8 @@ def activation_errors(activation: Activation, z: Array, a: Array, E_z: Array, u:
     kinks, moved = None, spread(sides)
     if np.any(moved > EXPLAINED * (2 * f2 * reach + rounding)):  # the curvature on either side may explain it yet
         f2 = np.maximum(f2, np.maximum(np.abs(second(z + reach)), np.abs(second(z - reach))))
-        kinks = interval(lambda t: vjp(t, one), z, sides, 2 * f2 * reach + rounding)
+        step = next_number(z)
+        kinks = interval(lambda: (vjp(z + step, one), vjp(z - step, one)), sides, 2 * f2 * reach + rounding)
     E_f1 = np.maximum(f2 * E_z, moved) + rounding
     if kinks is not None:
         f1 = np.where(kinks.at, kinks.largest, f1)
@@ -214,16 +215,35 @@ def _cost_gradient_errors(case: Case, a: Array, E_a: Array, u: float) -> Cotange
     G = vjp(a, y, one)
     moved, rounding = _absolute_hessian(case, a, E_a), ELEMENTARY * u * (np.abs(G) + np.abs(y))
     kinks = None
-    if cost.kinks is not None or cost.source is not None:
-        side = np.where((y > 0) & (cost.targets == "one_hot"), -1.0, 1.0)
-        reach = side * reach_of(a, E_a)
-        sides = vjp(a + reach, y, one), vjp(a - reach, y, one), G
-        kinks = interval(lambda t: vjp(a + side * (t - a), y, one), a, sides, 2 * moved + rounding)
+    if cost.kinks is not None or not _known_to_be_smooth(cost):
+        kinks = _cost_kinks(cost, (a, y, G), reach_of(a, E_a), 2 * moved + rounding)
     if kinks is None:
         return Cotangent(scale * G, scale * (moved + rounding))
     G, size = np.where(kinks.at, kinks.centre, G), np.where(kinks.at, kinks.largest, np.abs(G))
     rounding = ELEMENTARY * u * (size + np.abs(y))
     return Cotangent(scale * G, scale * (moved + rounding), scale * kinks.radius, kinks)
+
+
+def _known_to_be_smooth(cost: Cost) -> bool:
+    """Whether it is built in and declares no kinks; those of others are looked for at every case."""
+    built_in = COSTS.get(cost.name)
+    return built_in is not None and built_in.kinks is None and bool(cost.guard or cost.function is built_in.function)
+
+
+def _cost_kinks(cost: Cost, at: tuple[Array, Array, Array], reach: Array, explained: Array) -> Interval | None:
+    """Where the gradient jumps when the outputs move: all together (a target's own against the others), or one unit alone.
+
+    at: outputs, targets and the gradient there.
+    """
+    (a, y, G), vjp, one = at, cost_vjp(cost), np.ones(())
+    ways = [np.where((y > 0) & (cost.targets == "one_hot"), -1.0, 1.0)]
+    ways += [] if cost.kinks is not None else [np.eye(len(a))[:, [k]] * np.ones_like(a) for k in range(len(a))]
+
+    def hull(distance: Array) -> tuple[Array, Array]:
+        found = np.stack([vjp(a + sign * way * distance, y, one) for way in ways for sign in (1.0, -1.0)])
+        return found.max(axis=0), found.min(axis=0)
+
+    return interval(lambda: hull(next_number(a)), (*hull(reach), G), explained)
 
 
 def _absolute_hessian(case: Case, a: Array, E: Array) -> Array:

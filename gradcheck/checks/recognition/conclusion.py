@@ -9,10 +9,20 @@ import numpy as np
 from gradcheck.checks.recognition.experiments import Experiments
 from gradcheck.checks.recognition.scales import AGREE, match_scale
 from gradcheck.checks.recognition.types import Recognised, Recognition
-from gradcheck.errors import SubjectError
-from gradcheck.networks import L2_FORMS, SCALES, Activation, Case, Regularisation, with_regularisation
+from gradcheck.errors import SubjectError, UsageError
+from gradcheck.networks import (
+    COSTS,
+    L2_FORMS,
+    SCALES,
+    Activation,
+    Case,
+    Regularisation,
+    activation_named,
+    with_regularisation,
+)
 from gradcheck.networks.repertoire import Head, Repertoire
 from gradcheck.networks.sampling import with_labels
+from gradcheck.oracles.kink_finder import has_unknown_kinks
 from gradcheck.subjects.layout import Layout
 
 
@@ -21,6 +31,7 @@ def concluded(
 ) -> Recognition:
     """The recognition, once layout, hidden activations and heads are known."""
     form, biases = _l2(e, layout, hidden, heads[0]) if trusted else ("none", False)
+    e.notes.extend(_unknown_kinks(heads))
     low, high = _accepted_depths(e, layout, hidden, heads[0])
     if e.outputs[0] > 1 and e.output_widths()[0] == 1:
         case = e.plain(hidden[0], heads[0], low, (1, 2), layout)
@@ -110,6 +121,8 @@ def _conventions(e: Experiments, layout: Layout, r: Repertoire, trusted: bool) -
     yield Recognised(
         "activations", ", ".join(dict.fromkeys(f.name for f in (*r.hidden, *(h.activation for h in r.heads))))
     )
+    for f in dict.fromkeys(f for f in (*r.hidden, *(h.activation for h in r.heads)) if f.kinks and not _builtin(f)):
+        yield Recognised("kinks", f"{f.name}: at {', '.join(f'{k:g}' for k in f.kinks)}")
     for name in dict.fromkeys(h.cost.name for h in r.heads):
         scales = dict.fromkeys(h.scale for h in r.heads if h.cost.name == name)
         guard = next((h.cost.guard for h in r.heads if h.cost.name == name), 0.0)
@@ -118,6 +131,23 @@ def _conventions(e: Experiments, layout: Layout, r: Repertoire, trusted: bool) -
         )
     if r.l2:
         yield Recognised("l2", r.l2_form + (" with biases" if r.l2_biases else ""))
+
+
+def _builtin(activation: Activation) -> bool:
+    try:
+        return activation_named(activation.name) == activation
+    except UsageError:
+        return False
+
+
+def _unknown_kinks(heads: Sequence[Head]) -> Iterator[str]:
+    """A cost of the caller's own with two slopes somewhere that it does not say."""
+    for cost in dict.fromkeys(h.cost for h in heads):
+        if cost.name not in COSTS and has_unknown_kinks(cost):
+            yield (
+                f"the cost {cost.name} has kinks that are not known (declare them as kinks=…): no case is put on them, and "
+                "none is kept away from them"
+            )
 
 
 def _penalty(case: Case, form: str, biases: bool) -> float:
