@@ -111,7 +111,7 @@ def test_a_subject_that_dies_while_it_is_diagnosed_keeps_its_finding(monkeypatch
     monkeypatch.setattr(diagnosing, "diagnose", dying)
     monkeypatch.setattr("gradcheck.campaign.verification._Campaign._claims", claims)
     (finding,) = findings_of(planted(CATALOGUE["bp3_factor_twice"]))
-    assert finding.evidence == ("the diagnosis was cut short: it died of SIGABRT",)
+    assert finding.evidence[0] == "the diagnosis was cut short: it died of SIGABRT"
 
 
 def test_a_diagnosis_has_a_limit_of_time(monkeypatch):
