@@ -7,13 +7,14 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from gradcheck.cli.failures import complain
 from gradcheck.errors import UsageError
 from gradcheck.render import COLLECTORS, RENDERERS, json_text, markdown, summary, terminal
-from gradcheck.report import Finding, Report, file_name
+from gradcheck.report import Finding, Line, Report, file_name
 
 SUMMARY_LIMIT = 2**20
 LOCATED = frozenset({"github", "gitlab", "sarif"})
@@ -104,15 +105,22 @@ class Delivery:
 
 
 def located(report: Report, root: Path) -> Report:
-    """The report with the subject's path, and those of lines, relative to a folder that they are in."""
+    """The report with paths relative to a folder that they are in: the subject's, and those of lines.
+
+    A line outside the current folder has the bare name of its file: it is the subject's, or its place is not known.
+    """
 
     def relative(path: str) -> str:
         whole = Path(os.path.normpath(Path.cwd() / path))
         return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else str(whole)
 
-    findings = tuple(
-        replace(f, lines=tuple(replace(line, path=relative(line.path)) for line in f.lines)) for f in report.findings
-    )
+    def moved(line: Line) -> Iterator[Line]:
+        if line.path == PurePath(report.subject.path).name:
+            yield replace(line, path=relative(report.subject.path))
+        elif (Path.cwd() / line.path).is_file():
+            yield replace(line, path=relative(line.path))
+
+    findings = tuple(replace(f, lines=tuple(m for line in f.lines for m in moved(line))) for f in report.findings)
     return replace(report, subject=replace(report.subject, path=relative(report.subject.path)), findings=findings)
 
 

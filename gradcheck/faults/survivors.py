@@ -44,12 +44,16 @@ def survivor(mutant: Mutant, what: str, witness: Witness, known: Iterable[tuple[
         difference = witness.differs(case, given, right)
         differing += [(case, difference)] if difference.words else []
     if not differing:
-        reason = f"{'within rounding' if bits else 'the same answers'} on all of {cases} cases"
-        return Survivor(what, mutant.operator, mutant.line, reason, "equivalent")
+        return equivalent(mutant, what, cases, "within rounding" if bits else "the same answers")
     kind, reason = _reason(differing, witness)
     return Survivor(
         what, mutant.operator, mutant.line, f"it differs on {len(differing)} of {cases} cases: {reason}", kind
     )
+
+
+def equivalent(mutant: Mutant, what: str, cases: int, how: str = "the same answers") -> Survivor:
+    """A mutant that makes no difference on so many random cases."""
+    return Survivor(what, mutant.operator, mutant.line, f"{how} on all of {cases} cases", "equivalent")
 
 
 def compared(given: Answer, right: Answer, gradient_bounds: Mapping[str, Any], value_bound: Any) -> Difference:

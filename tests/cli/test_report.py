@@ -50,6 +50,20 @@ def test_paths_are_relative_for_code_scanning(run, saved, folder, samples, monke
     assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == f"{folder.name}/student.py"
 
 
+@pytest.mark.parametrize(("name", "uri"), [("net.py", "other/net.py"), ("helper.py", None)])
+def test_a_line_outside_the_current_folder(run, folder, samples, monkeypatch, name, uri):
+    """It has a bare name: that of the subject is found again, another one's place is not known."""
+    (finding,) = samples.failing().findings
+    found = replace(finding, lines=(replace(finding.lines[0], path=name),))
+    report = replace(samples.failing(), subject=SubjectInfo("../other/net.py", None, None, None), findings=(found,))
+    (folder / "r.json").write_text(json.dumps(report.to_json()))
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(folder.parent))
+    (result,) = json.loads(run("report", "r.json", "--output-format", "sarif").out)["runs"][0]["results"]
+    place = result["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "other/net.py"
+    assert place["region"]["startLine"] == (12 if uri else 1)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [(None, "no such file"), ("{", "not a JSON file"), ("{}", "names no schema"), ("[1]", "names no schema")],

@@ -17,7 +17,7 @@ from gradcheck.faults.outcomes import Diagnosed, Survivor
 from gradcheck.faults.selection import spread
 from gradcheck.faults.source_text import mutated_text, whole
 from gradcheck.faults.specimen import Answer, same_bits, traced_lines, without_training
-from gradcheck.faults.survivors import Witness, survivor
+from gradcheck.faults.survivors import Witness, equivalent, survivor
 from gradcheck.subjects.protocol import Subject
 
 _TRACED = 60
@@ -72,15 +72,16 @@ class MutantTrials:
         except SubjectError as error:
             return MutantTrial(error.kind)
         subject = Limited(planted, self.plan.time_limit)
-        found = self._detected(subject)
+        same = self._same(subject)
+        found = self._effect(subject) if same else self.judge.detect(subject)
+        if found is None and same:
+            return MutantTrial("", equivalent(mutant, self.describe(mutant), self.plan.cases))
         if found is None or found.how == "unstable":
             return MutantTrial("", self._survivor(mutant, subject, reported=found is not None))
         return MutantTrial(found.how, diagnosed=self._diagnosed(index, mutant, subject, found))
 
-    def _detected(self, subject: Subject) -> Detection | None:
-        """None where the campaign would pass; it is not even begun for the same answers on all cases, and no effect."""
-        if not self._same(subject):
-            return self.judge.detect(subject)
+    def _effect(self, subject: Subject) -> Detection | None:
+        """What may still be wrong where all answers are the original's: what the backward pass does besides."""
         case = self.cases[0]
         try:
             effect = self.judge.effect(subject, case, self.cases[1])
@@ -89,6 +90,7 @@ class MutantTrials:
         return Detection(effect, case) if effect else None
 
     def _same(self, subject: Subject) -> bool:
+        """Whether all answers are the original's to the bit: then no campaign needs to be run."""
         return all(same_bits(self.judge.ask(subject, c), right) for c, right in self._known(self.plan.cases))
 
     def _survivor(self, mutant: Mutant, subject: Subject, *, reported: bool) -> Survivor:
