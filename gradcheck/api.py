@@ -70,15 +70,14 @@ def verify(
     caller's own mistakes.
     """
     # imported here: numpy, jax and hypothesis take half a second that `import gradcheck` must not cost
-    from gradcheck.campaign import session
+    from gradcheck.campaign import opening, session
     from gradcheck.campaign.verification import Options
     from gradcheck.report.selection import selection
 
     _require_positive("max_examples", max_examples)
     _require_positive("time_limit", time_limit)
     _require_positive("budget", budget)
-    processes(jobs)
-    vocabulary, activation_names, cost_names = session.vocabulary_of(activations, costs)
+    vocabulary, activation_names, cost_names = opening.vocabulary_of(activations, costs)
     where = _target(target, object)
     said = session.configuration(
         {
@@ -96,8 +95,9 @@ def verify(
         },
         vocabulary,
     )
-    options = Options(max_examples, seed or 0, budget, progress, audit=audit, selection=selection(select, ignore))
-    return session.run(where, said, vocabulary, options, session.Limits(time_limit, memory_limit, in_process))
+    chosen = selection(select, ignore)
+    options = Options(max_examples, seed or 0, budget, progress, audit=audit, selection=chosen, jobs=processes(jobs))
+    return session.run(where, said, vocabulary, options, opening.Limits(time_limit, memory_limit, in_process))
 
 
 def verify_many(
@@ -156,8 +156,8 @@ def replay(
 
     target: the subject when it has moved, or when a bare case is replayed. Raises UsageError for what cannot be replayed.
     """
+    from gradcheck.campaign.opening import Limits
     from gradcheck.campaign.replaying import replay_source
-    from gradcheck.campaign.session import Limits
 
     where = None if target is None else _target(target, object)
     outcome, report, message = replay_source(source, where, Limits(time_limit, memory_limit, in_process))
@@ -271,7 +271,7 @@ def check_hvp(
 
 
 def _target(target: Any, object_name: str | None) -> Any:
-    from gradcheck.campaign.session import Target
+    from gradcheck.campaign.opening import Target
     from gradcheck.subjects import split_target
 
     if not isinstance(target, (str, Path)):

@@ -3,6 +3,8 @@
 This module knows nothing of networks, processes or reports.
 """
 
+from collections.abc import Mapping
+
 FATAL = frozenset({"timeout", "crash", "exit", "memory", "protocol", "load"})
 """Kinds of SubjectError after which the subject is not asked again."""
 
@@ -34,7 +36,17 @@ class SubjectError(GradcheckError):
 
 
 class OracleError(Exception):
-    """The transcribed derivative and compiled `jax.grad` disagree: a defect of gradcheck, never of the subject (exit 3)."""
+    """The transcribed derivative and compiled `jax.grad` disagree: a defect of gradcheck, never of the subject (exit 3).
+
+    evidence: the case, both derivatives and the rules that were used, in plain JSON types.
+    """
+
+    def __init__(self, message: str, evidence: Mapping[str, object] | None = None) -> None:
+        super().__init__(message, evidence)
+        self.message, self.evidence = message, evidence
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class Defect(Exception):

@@ -2,7 +2,7 @@
 
 The smallest counterexample is diagnosed first. Then deeper networks are asked: which of the explanations hold there too, and
 is there a gradient that they do not explain? The smallest network with such a gradient is the next finding. Every question
-costs a call of the subject, so that there is a limit of time; what the subject does wrong while it is asked (a crash, a time
+costs a call of the subject, so that there is a limit to them; what the subject does wrong while it is asked (a crash, a time
 limit) ends the diagnosis, and the finding says so.
 """
 
@@ -30,8 +30,10 @@ from gradcheck.networks.repertoire import Repertoire
 from gradcheck.numerics import Arrays
 from gradcheck.report import Finding
 
-SECONDS = 6.0
-"""A diagnosis that takes longer is given up: what is known by then is reported."""
+QUESTIONS = 1000
+"""A diagnosis that asks the subject more often is given up: what is known by then is reported."""
+SECONDS = 60.0
+"""So is one that takes longer: far beyond what is usual, so that the clock has no say in an ordinary report."""
 MOST = 3
 """Findings of one subject at most."""
 _DEEP = 6
@@ -68,12 +70,16 @@ class _Enough(Exception):
 
 @dataclass(slots=True)
 class _Asker:
-    """Asks the subject within the limit of time; exceptions of its code are no answer, what kills its process is the end."""
+    """Asks the subject within the limits; exceptions of its code are no answer, what kills its process is the end."""
 
     claims: Claims
     deadline: float = field(default_factory=lambda: time.monotonic() + SECONDS)
+    left: int = QUESTIONS
 
     def __call__(self, case: Case) -> Arrays | None:
+        self.left -= 1
+        if self.left < 0:
+            raise _Enough(f"the diagnosis was given up after {QUESTIONS} calls of the subject")
         if time.monotonic() > self.deadline:
             raise _Enough(f"the diagnosis was given up after {SECONDS:g} s")
         try:

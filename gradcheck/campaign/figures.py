@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck.campaign.operations import trusted_of
-from gradcheck.campaign.verification import FATAL
 from gradcheck.checks import Recognition
-from gradcheck.errors import GradcheckError, SubjectError
+from gradcheck.errors import FATAL, GradcheckError, SubjectError
 from gradcheck.faults.evidence import effective_points
 from gradcheck.faults.matching import know
 from gradcheck.faults.sampling import draw_near

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from hypothesis import Phase, given, seed, settings
 
 from gradcheck.campaign.findings import failure_of, finding_of
+from gradcheck.campaign.generation import draw
 from gradcheck.campaign.power import Evidence, vacuous
 from gradcheck.campaign.session import report_of
-from gradcheck.campaign.verification import Options, Outcome, quiet_settings
+from gradcheck.campaign.verification import Options, Outcome
 from gradcheck.checks import Fault
 from gradcheck.checks.functions import Examined, examine_function
 from gradcheck.checks.operations import Trusted
@@ -297,14 +297,7 @@ def _components(parts: Parts) -> int:
 
 def _drawn(strategy: Any, count: int, seed_: int) -> list[Any]:
     found: list[Any] = []
-
-    @seed(seed_)
-    @settings(quiet_settings(), max_examples=count, phases=[Phase.generate])
-    @given(strategy)
-    def collect(value: Any) -> None:
-        found.append(value)
-
-    collect()
+    draw(strategy, count, seed_, found.append)
     return found
 
 

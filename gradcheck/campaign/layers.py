@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.campaign.verification import FATAL, Options, Outcome
+from gradcheck.campaign.verification import Options, Outcome
 from gradcheck.checks.operations import Trusted
-from gradcheck.errors import SubjectError, UsageError
+from gradcheck.errors import FATAL, SubjectError, UsageError
 from gradcheck.faults.layers import LayerFault, explanations
 from gradcheck.networks import OperationCase
 from gradcheck.networks.layers import LAYERS, Dice

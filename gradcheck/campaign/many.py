@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gradcheck.campaign.findings import failure_of
-from gradcheck.campaign.session import Target, report_of, sha256_of
+from gradcheck.campaign.opening import Target
+from gradcheck.campaign.session import report_of, sha256_of
 from gradcheck.campaign.verification import Options, Outcome
 from gradcheck.errors import SubjectError
 from gradcheck.isolation.crew import ProcessDied

@@ -11,12 +11,12 @@ from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
 from gradcheck.campaign.ignoring import Ignoring, told
 from gradcheck.campaign.layers import STRUCTURES, trusted_at, verify_layer
 from gradcheck.campaign.power import Evidence, vacuous
-from gradcheck.campaign.verification import FATAL, Options, Outcome
+from gradcheck.campaign.verification import Options, Outcome
 from gradcheck.checks import Examination
 from gradcheck.checks.ladder import effects
 from gradcheck.checks.laws import linear
 from gradcheck.checks.operations import Trusted, examine_operation
-from gradcheck.errors import SubjectError
+from gradcheck.errors import FATAL, SubjectError
 from gradcheck.networks import OperationCase, activation_named
 from gradcheck.networks.sampling import MARGIN
 from gradcheck.oracles.layers import layer_of

@@ -7,8 +7,9 @@ from typing import Any, Literal
 from gradcheck.campaign import oracle_cache
 from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
 from gradcheck.campaign.lawful import broken_at
+from gradcheck.campaign.opening import Limits, Target, opened, vocabulary_of
 from gradcheck.campaign.operations import trusted_of
-from gradcheck.campaign.session import Limits, Target, opened, report_of, wanted
+from gradcheck.campaign.session import report_of, wanted
 from gradcheck.campaign.verification import Options, Outcome
 from gradcheck.checks import Examination, Recognition, examine, recognise
 from gradcheck.checks.localisation import locate
@@ -26,7 +27,7 @@ def replay_source(
     source: Mapping[str, Any], target: Target | None, limits: Limits
 ) -> tuple[ReplayOutcome, Report, str]:
     """Outcome, report and a sentence. Raises UsageError for a source without a case, or without a subject."""
-    from gradcheck.campaign.session import sha256_of, vocabulary_of
+    from gradcheck.campaign.session import sha256_of
 
     _cases(source)
     where, convention = _where(source, target)

@@ -1,6 +1,5 @@
 """From what the caller said to a running subject, and from its outcome to a report."""
 
-import contextlib
 import hashlib
 import importlib.metadata
 import inspect
@@ -9,77 +8,32 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from gradcheck.campaign import oracle_cache
+from gradcheck.campaign.elsewhere import Post, epochs_of
 from gradcheck.campaign.figures import Illustrator
 from gradcheck.campaign.findings import failure_of, nothing_checked
 from gradcheck.campaign.likely_source import with_likely_lines
+from gradcheck.campaign.opening import Limits, Target, opened
 from gradcheck.campaign.operations import verify_operations
 from gradcheck.campaign.scripts import with_script
 from gradcheck.campaign.verification import Options, Outcome, verify_subject
 from gradcheck.checks import Recognition, Wanted, recognise
 from gradcheck.checks.kinks import kink_conventions
-from gradcheck.errors import SubjectError, UsageError
-from gradcheck.isolation import Worker
-from gradcheck.isolation.remote import RemoteSubject
-from gradcheck.networks import Activation, Cost, Vocabulary
-from gradcheck.oracles.kink_finder import with_kinks
+from gradcheck.errors import SubjectError
+from gradcheck.networks import Vocabulary
 from gradcheck.report import Finding, Recognised, Report, SubjectInfo, Tally, Verdict
 from gradcheck.subjects import (
     CONVENTIONS,
-    LocalSubject,
-    Subject,
     SubjectConfiguration,
     check_path,
     configuration_from,
-    detect,
-    load,
     members_of,
-    narrow,
 )
-from gradcheck.subjects.loading import NOTES
 from gradcheck.version import __version__
-
-HANDLER = "gradcheck.isolation.handler:create"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """time_limit: seconds a request; memory_limit: bytes beyond Python with numpy, None for none."""
-
-    time_limit: float = 10.0
-    memory_limit: int | None = 2 * 2**30
-    in_process: bool | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Target:
-    """What is verified: a file (with an object in it) or a thing in memory."""
-
-    path: str | None
-    object: str | None
-    thing: Any = None
-
-    @property
-    def name(self) -> str:
-        """For messages."""
-        if self.path is None:
-            return str(getattr(self.thing, "__name__", type(self.thing).__name__))
-        return Path(self.path).name
-
-
-class Named:
-    """A subject with a narrowed offer: the same calls, fewer layouts."""
-
-    def __init__(self, subject: Any, configuration: SubjectConfiguration) -> None:
-        self._subject = subject
-        self.offer = narrow(subject.offer, configuration)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._subject, name)
 
 
 def run(target: Target, said: SubjectConfiguration, vocabulary: Vocabulary, options: Options, limits: Limits) -> Report:
@@ -101,7 +55,8 @@ def run(target: Target, said: SubjectConfiguration, vocabulary: Vocabulary, opti
                 layouts = outcome.layouts
             else:
                 recognition = recognise(subject, wanted(target, said, vocabulary), options.seed)
-                outcome = verify_subject(subject, recognition, options)
+                with epochs_of(Post(target, said, limits, vocabulary), options) as epochs:
+                    outcome = verify_subject(subject, recognition, options, epochs)
                 wrong = [f for f in outcome.findings if f.verdict in ("fail", "error")]
                 if not wrong and not outcome.ignored:  # a fault would pass for a convention
                     at_kinks = tuple(kink_conventions(subject, recognition, options.seed))
@@ -117,36 +72,6 @@ def run(target: Target, said: SubjectConfiguration, vocabulary: Vocabulary, opti
         outcome = Outcome((nothing_checked(error.message) if unknown else failure_of(error, None),), Tally(), ())
     info = SubjectInfo(target.path or f"<{target.name}>", target.object, subject_convention, sha256_of(target))
     return report_of(info, outcome, recognition, options, time.monotonic() - started, (said, notes))
-
-
-@contextlib.contextmanager
-def opened(target: Target, said: SubjectConfiguration, limits: Limits) -> Iterator[Subject]:
-    """The subject, in a child process unless it lives in this one (or `in_process` asks for it)."""
-    in_process = target.path is None or bool(limits.in_process)
-    if in_process:
-        with same_import_path():
-            members = members_of(target.thing) if target.path is None else load(target.path, target.object)
-            yield Named(LocalSubject(detect(members, target.name, said), members.get(NOTES, ())), said)
-        return
-    assert target.path is not None
-    setup = {
-        "path": str(Path(target.path).resolve()),
-        "object": target.object,
-        "convention": said.convention,
-        "name": target.name,
-    }
-    with Worker(HANDLER, setup, time_limit=limits.time_limit, start_limit=2 * limits.time_limit, memory_limit=limits.memory_limit) as worker:  # noqa: E501  # fmt: skip
-        yield Named(RemoteSubject(worker), said)
-
-
-@contextlib.contextmanager
-def same_import_path() -> Iterator[None]:
-    """Loading a file puts its folder on sys.path; in the caller's own process it goes again."""
-    before = list(sys.path)
-    try:
-        yield
-    finally:
-        sys.path[:] = before
 
 
 def report_of(
@@ -255,49 +180,6 @@ def _source(target: Target) -> str | None:
         )
     except (OSError, TypeError):
         return None
-
-
-def vocabulary_of(activations: Any, costs: Any) -> tuple[Vocabulary, list[str] | None, list[str] | None]:
-    """Names, `file.py:name` references and definition objects, as a vocabulary and the configured names."""
-    own_activations, names = _resolved(activations, Activation)
-    own_activations = {n: with_kinks(f) for n, f in own_activations.items()}
-    own_costs, cost_names = _resolved(costs, Cost)
-    return Vocabulary(own_activations, own_costs), names, cost_names
-
-
-def _resolved(entries: Any, kind: type) -> tuple[dict[str, Any], list[str] | None]:
-    if entries is None:
-        return {}, None
-    listed = [e.strip() for e in entries.split(",")] if isinstance(entries, str) else list(entries)
-    own: dict[str, Any] = {}
-    names = []
-    for entry in listed:
-        definition = _definition(entry, kind)
-        if definition is not None:
-            own[definition.name] = definition
-        names.append(definition.name if definition is not None else str(entry))
-    return own, names
-
-
-def _definition(entry: Any, kind: type) -> Any:
-    """An Activation or Cost from an object, a function, or ``file.py:name``; None for a plain name."""
-    if isinstance(entry, kind):
-        return entry
-    if isinstance(entry, str):
-        path, colon, name = entry.rpartition(":")
-        if not colon or not path.endswith(".py"):
-            return None
-        with same_import_path():
-            found = load(str(check_path(path)), None).get(name)
-        if found is None:
-            msg = f"{path} defines no {name!r}; expected a JAX-traceable function or a gradcheck.{kind.__name__}"
-            raise UsageError(msg)
-        definition: Any = found if isinstance(found, kind) else kind(name, found)
-        return replace(definition, source=entry)
-    if callable(entry):
-        return kind(entry.__name__, entry)
-    msg = f"expected a name, a function or a gradcheck.{kind.__name__}; got {type(entry).__name__}: {entry!r:.60}"
-    raise UsageError(msg)
 
 
 def configuration(options: Mapping[str, Any], vocabulary: Vocabulary) -> SubjectConfiguration:

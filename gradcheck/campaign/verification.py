@@ -6,19 +6,22 @@ here; randomness comes from the seed, so that the same seed gives the same repor
 
 import random
 import time
-from collections import Counter
+from array import array
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, Verbosity, find, given, seed, settings
+from hypothesis import Phase, find, settings
 from hypothesis.errors import NoSuchExample
 
-from gradcheck.campaign import batch_of_one, first_call, guards, lawful
+from gradcheck.campaign import batch_of_one, epochs, first_call, guards, lawful
 from gradcheck.campaign.crashes import with_crash
 from gradcheck.campaign.diagnosing import Inquiry, explained, explained_precision
+from gradcheck.campaign.epochs import Booking, Epochs, Judging, Visit, visit
 from gradcheck.campaign.findings import CODES, failure_of, finding_of, nothing_checked
+from gradcheck.campaign.generation import draw, from_the_seed_alone, quiet_settings
 from gradcheck.campaign.ignoring import Ignoring, told
 from gradcheck.campaign.power import vacuous
 from gradcheck.campaign.region import region
@@ -28,7 +31,7 @@ from gradcheck.checks.localisation import Place
 from gradcheck.checks.network_laws import RUNG as LAWS
 from gradcheck.checks.projection import CONFIDENCE
 from gradcheck.checks.symmetry import SOMETHING
-from gradcheck.errors import SubjectError
+from gradcheck.errors import FATAL, SubjectError
 from gradcheck.networks import Case, OperationCase, Point
 from gradcheck.numerics import Arrays
 from gradcheck.oracles.audit import audit_if_due
@@ -38,7 +41,6 @@ from gradcheck.strategies import cases, corner_cases, extreme_cases
 from gradcheck.subjects import Layout, Subject
 from gradcheck.subjects.effects import companion
 
-FATAL = frozenset({"timeout", "crash", "exit", "memory", "protocol", "load"})
 WEAK = frozenset({Fault.PRECISION, Fault.UNSTABLE})
 _EFFECTS = 6
 _AUDITS = 2
@@ -47,7 +49,11 @@ that bring a rule (depth, activation, cost) that no audit has covered yet: a new
 _STRUCTURAL = 3
 """After so many corner cases of broken structure no more are drawn; before, wrong values are still looked for."""
 _SHRINK_CALLS = 400
-_SHRINK_SECONDS = 20.0
+_SHRINKING = (Phase.generate, Phase.shrink)
+_SHRINK_TRIES = 1000
+"""Cases that shrinking may examine; the specimens take 130 at most."""
+_SHRINK_SECONDS = 120.0
+"""Far beyond what is usual, so that the clock has no say in an ordinary report; where it has, a note says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ class Options:
     """max_examples: cases in all. seed: of everything random. budget: seconds after which no new case is begun, None: no
     limit. progress: called with (cases done, cases in all). first: stop at the first case that is not clean.
     audit: compare the oracle with compiled jax.grad at one case although all its rules have been audited before.
-    selection: codes that are ignored; the campaign looks on."""
+    selection: codes that are ignored; the campaign looks on. jobs: processes; the outcome does not depend on it."""
 
     max_examples: int = 200
     seed: int = 0
@@ -64,6 +70,7 @@ class Options:
     first: bool = False
     audit: bool = False
     selection: Selection = field(default_factory=Selection)
+    jobs: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,11 @@ class Outcome:
     ignored: Mapping[str, int] = field(default_factory=dict)
 
 
+def _floats() -> "array[float]":
+    """Eight bytes a number: a long campaign keeps one for each case and tensor."""
+    return array("d")
+
+
 @dataclass(slots=True)
 class _Record:
     """Mutable counters of one campaign."""
@@ -92,21 +104,30 @@ class _Record:
     audited: int = 0
     agreement: float = 0.0
     confidence: float = 1.0
-    error_bounds: list[float] = field(default_factory=list)
+    error_bounds: "array[float]" = field(default_factory=_floats)
     silent: Counter[str] = field(default_factory=Counter)
-    power: dict[str, list[float]] = field(default_factory=dict)
+    power: "defaultdict[str, array[float]]" = field(default_factory=lambda: defaultdict(_floats))
     raised: list[tuple[SubjectError, Case]] = field(default_factory=list)
     weak: list[tuple[Examination, Case]] = field(default_factory=list)
     structural: list[tuple[Examination, Case]] = field(default_factory=list)
 
 
-class _Stop(Exception):
-    """Ends Hypothesis' generation: something was found, or the time is up."""
+class _Stop(BaseException):
+    """Ends Hypothesis' generation: something was found, the time is up, or the subject failed for good.
+
+    No Exception: Hypothesis would run the same case once more to see whether it fails again.
+    """
+
+    def __init__(self, error: SubjectError | None = None) -> None:
+        super().__init__(error)
+        self.error = error
 
 
-def verify_subject(subject: Subject, recognition: Recognition, options: Options) -> Outcome:
-    """Run the campaign of a network subject."""
-    return _Campaign(subject, recognition, options).run()
+def verify_subject(
+    subject: Subject, recognition: Recognition, options: Options, epochs: Epochs | None = None
+) -> Outcome:
+    """Run the campaign of a network subject; `epochs` runs what follows the first epoch, None: this subject does."""
+    return _Campaign(subject, recognition, options, epochs).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +148,12 @@ def detect(subject: Subject, recognition: Recognition, options: Options) -> Dete
 
 
 class _Campaign:
-    def __init__(self, subject: Subject, recognition: Recognition, options: Options) -> None:
-        self.subject, self.recognition, self.options = subject, recognition, options
+    def __init__(
+        self, subject: Subject, recognition: Recognition, options: Options, epochs: Epochs | None = None
+    ) -> None:
+        self.subject, self.recognition, self.options, self.epochs = subject, recognition, options, epochs
+        self.drawn = 0
+        self._hurried = self._out_of_time = False
         self.record = _Record()
         self.previous: Case | None = None
         self.broken: tuple[Examination, Case] | None = None
@@ -142,6 +167,9 @@ class _Campaign:
             self._laws()
         except SubjectError as error:
             return self._outcome([failure_of(error, self.previous)])
+        finally:
+            if self.epochs is not None:
+                self.epochs.close()
         findings: list[Finding] = []
         if self.record.structural:
             findings += self._minimal_findings(*self.record.structural[0])
@@ -202,6 +230,7 @@ class _Campaign:
         for case in corner_cases(self.recognition.repertoire, self.options.seed):
             if self.done >= self.options.max_examples or self._late():
                 return
+            self.drawn += 1
             self._visit(case)
             if self._ended:
                 return
@@ -212,20 +241,41 @@ class _Campaign:
             self._draw(rest)
 
     def _draw(self, count: int) -> None:
-        @seed(self.options.seed)
-        @settings(quiet_settings(), max_examples=count, phases=[Phase.generate])
-        @given(cases(self.recognition.repertoire))
-        def visit(case: Case) -> None:
-            if self._late() or self.done >= self.options.max_examples:
-                raise _Stop
-            self._visit(case)
-            if self._ended:
-                raise _Stop
-
         try:
-            visit()
-        except _Stop:
+            draw(cases(self.recognition.repertoire), count, self.options.seed, self._drawn)
+        except _Stop as stop:
+            if stop.error is not None:
+                raise stop.error from None
             return
+        if self.epochs is not None and not self._ended:
+            self._book_all(self.epochs.finish(self._judging))
+
+    def _drawn(self, case: Case) -> None:
+        if self._late() or self.done >= self.options.max_examples:
+            raise _Stop
+        try:
+            self._take(case)
+        except SubjectError as error:
+            raise _Stop(error) from None
+        if self._ended:
+            raise _Stop
+
+    def _take(self, case: Case) -> None:
+        """The next case of the stream: its outcome is booked now, or with its epoch."""
+        self.drawn += 1
+        if self.epochs is None or self.drawn <= epochs.EPOCH:
+            self._visit(case)
+        else:
+            self._book_all(self.epochs.take(case, self._judging()))
+
+    def _book_all(self, outcomes: Iterator[Booking]) -> None:
+        for case, visited in outcomes:
+            if self._ended or self._late():
+                return
+            self._visited(case, visited)
+
+    def _judging(self) -> Judging:
+        return Judging.by(self.recognition)
 
     def _laws(self) -> None:
         """Laws without an oracle, where no trusted definition has judged and nothing was found."""
@@ -269,20 +319,25 @@ class _Campaign:
     def _visit(self, case: Case) -> None:
         """Examine one case and book the outcome. SubjectErrors that end the campaign pass through."""
         other = self.previous if self.done < _EFFECTS else None
+        other = case if other is None and not self.done else other
+        self._visited(case, visit(self.subject, case, self._judging(), other))
+
+    def _visited(self, case: Case, visited: Visit) -> None:
         self.previous = case
-        try:
-            examination = self._examine(case, other=case if other is None and not self.done else other)
-        except SubjectError as error:
-            if error.kind in FATAL:
-                raise
-            if error.kind == "unsupported":
-                self.record.silent["the subject says that it does not support this combination"] += 1
-                return
-            if reason := self.ignoring.whole(Code.GC902):
-                self.record.silent[reason] += 1
-                return
+        error = visited.error
+        if error is not None and error.kind in FATAL:
+            raise error
+        if error is not None and error.kind == "unsupported":
+            self.record.silent["the subject says that it does not support this combination"] += 1
+            return
+        if error is not None and (reason := self.ignoring.whole(Code.GC902)):
+            self.record.silent[reason] += 1
+            return
+        if error is not None:
             self.record.raised.append((error, case))
             return
+        examination = visited.examination
+        assert examination is not None, "a visit is an examination or an error"
         self._book(examination, case)
         if examination.fault is None and self.done <= _EFFECTS and self.recognition.trusted:
             self._once_more(companion(case))
@@ -297,7 +352,8 @@ class _Campaign:
             self._book(found, case)
 
     def _book(self, examination: Examination, case: Case) -> None:
-        if self._disproved(examination):
+        self._audit_accusation(examination, case)
+        if self._judging().disproved_by(examination):
             self._distrust()
             return
         if self._ignored(examination, case):
@@ -313,15 +369,15 @@ class _Campaign:
         elif examination.silent:
             self.record.silent[examination.silent] += 1
         else:
-            if self.recognition.trusted and self.record.audited < _AUDITS and not self.options.first:
-                self.record.audited += audit_if_due(case, forced=self.options.audit and not self.record.audited)
+            if self.record.audited < _AUDITS:
+                self._audit(case)
             self.record.cases += 1
             self.record.components += examination.components
             self.record.agreement = max(self.record.agreement, examination.agreement)
             self.record.confidence = min(self.record.confidence, examination.confidence)
-            self.record.error_bounds += [examination.error_bound] if examination.error_bound else []
+            self.record.error_bounds.extend([examination.error_bound] if examination.error_bound else [])
             for name, power in examination.power.items():
-                self.record.power.setdefault(name, []).append(power)
+                self.record.power[name].append(power)
 
     def _ignored(self, examination: Examination, case: Case) -> bool:
         """Whether all that is wrong at a case is of ignored codes; above the rung of effects it is then looked at too."""
@@ -337,10 +393,14 @@ class _Campaign:
             self.record.silent[reason] += 1
         return bool(reason)
 
-    def _disproved(self, examination: Examination) -> bool:
-        """A claim that its own differences confirm shows that the recognised cost was not the subject's."""
-        r = self.recognition
-        return examination.fault is Fault.FORWARD and r.trusted and not r.declared
+    def _audit(self, case: Case) -> None:
+        """Where a rule of the oracle is new: before it counts as evidence, and before it accuses anybody."""
+        if self.recognition.trusted and not self.options.first:
+            self.record.audited += audit_if_due(case, forced=self.options.audit and not self.record.audited)
+
+    def _audit_accusation(self, examination: Examination, case: Case) -> None:
+        if examination.fault is not None and examination.rung not in ("structure", "effects"):
+            self._audit(case)
 
     def _distrust(self) -> None:
         note = (
@@ -358,7 +418,9 @@ class _Campaign:
         )
 
     def _late(self) -> bool:
-        return self.options.budget is not None and time.monotonic() - self.started > self.options.budget
+        late = self.options.budget is not None and time.monotonic() - self.started > self.options.budget
+        self._out_of_time = self._out_of_time or late
+        return late
 
     # -- shrinking ------------------------------------------------------------------------------------------------
 
@@ -367,6 +429,7 @@ class _Campaign:
     ) -> list[Finding]:
         """The finding of the smallest case; a wrong gradient is diagnosed, and may turn out to be several findings."""
         small, smallest = self._in_full(*self._shrink(examination, case, condition))
+        self._audit_accusation(small, smallest)
         if small.fault not in (Fault.BACKWARD, Fault.PRECISION) or not self.recognition.trusted:
             return [self._with_laws(finding_of(small, smallest, (), self._crashes()), small)]
         compared = self.subject.offer.declares_cost
@@ -417,11 +480,14 @@ class _Campaign:
         What rests on differences is looked for with one direction a case, and confirmed at the smallest one.
         """
         trail = [(examination, case)]
-        deadline = time.monotonic() + _SHRINK_SECONDS
+        deadline, left = time.monotonic() + _SHRINK_SECONDS, _SHRINK_TRIES
         differences = examination.fault in _NEED_DIFFERENCES or not self.recognition.trusted
 
         def breaks(candidate: Case) -> bool:
-            if time.monotonic() > deadline:
+            nonlocal left
+            left -= 1
+            if left < 0 or time.monotonic() > deadline:
+                self._hurried = self._hurried or left >= 0
                 return False
             other = candidate if examination.rung == "effects" else None
             by_laws = examination.rung == LAWS
@@ -446,12 +512,13 @@ class _Campaign:
 
     def _find(self, condition: Callable[[Case], bool]) -> Case | None:
         try:
-            return find(
-                cases(self.recognition.repertoire),
-                condition,
-                settings=settings(quiet_settings(), max_examples=_SHRINK_CALLS, phases=[Phase.generate, Phase.shrink]),
-                random=random.Random(self.options.seed),
-            )
+            with from_the_seed_alone():
+                return find(
+                    cases(self.recognition.repertoire),
+                    condition,
+                    settings=settings(quiet_settings(), max_examples=_SHRINK_CALLS, phases=_SHRINKING),
+                    random=random.Random(self.options.seed),
+                )
         except NoSuchExample:
             return None
         except Exception as error:  # Hypothesis calls a predicate whose answer changes with time flaky
@@ -539,8 +606,19 @@ class _Campaign:
         powers = {n: [p for p in values if np.isfinite(p)] for n, values in sorted(r.power.items())}
         power = tuple(Power(n, float(np.median(p)), r.confidence, len(p)) for n, p in powers.items() if p)
         ignored = self.ignoring.counts
-        notes = (*self.notes, *told(ignored, self.done), *_evidence_notes(r))
+        notes = (*self.notes, *told(ignored, self.done), *_evidence_notes(r), *self._clock_notes())
         return Outcome(tuple(findings), tally, power, notes, r.agreement, r.audited, ignored=ignored)
+
+    def _clock_notes(self) -> Iterator[str]:
+        """Where the clock had a say, the same seed need not give the same report."""
+        if self._out_of_time:
+            left = max(self.options.max_examples - self.done, 0)
+            yield (
+                f"the budget of {self.options.budget:g} s ended the run: {left} of {self.options.max_examples} cases were left "
+                "out; the same seed need not come as far again"
+            )
+        if self._hurried:
+            yield f"a smaller network was sought for {_SHRINK_SECONDS:g} s only; the same seed may find another one"
 
 
 def _evidence_notes(r: _Record) -> Iterator[str]:
@@ -562,16 +640,3 @@ def _place_of_crash(case: Case) -> tuple[Place, ...]:
     """The smallest network that crashes: with one layer the output's equations, with more the first recursion."""
     depth = case.architecture.depth
     return (Place("BP2", depth - 1),) if depth > 1 else (Place("BP1", 1),)
-
-
-def quiet_settings() -> settings:
-    """No database, no deadline, no output: the caller's own Hypothesis settings and profile have no say here."""
-    return settings(
-        database=None,
-        deadline=None,
-        verbosity=Verbosity.quiet,
-        suppress_health_check=list(HealthCheck),
-        print_blob=False,
-        derandomize=False,
-        report_multiple_bugs=False,
-    )

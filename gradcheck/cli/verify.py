@@ -1,6 +1,7 @@
 """`gradcheck verify`: each subject to a report, a printed result, and one exit code for all."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ _FACE = ("output_format", "output", "reports", "no_report", "quiet", "traceback"
 def verify(targets: tuple[str, ...], **options: Any) -> int:
     """Verify hand-written backprops: files, folders, or subjects named in gradcheck.toml (all of them by default)."""
     from gradcheck.cli.configuration import find  # these and the API lazily: `gradcheck --help` is to stay fast
+    from gradcheck.cli.defects import recorded
     from gradcheck.cli.processes import taken
     from gradcheck.cli.targets import jobs
     from gradcheck.report import worst
@@ -51,7 +53,10 @@ def verify(targets: tuple[str, ...], **options: Any) -> int:
     settings = {k: v for k, v in configuration.settings.items() if k not in _FACE}
     tasks = [(job.target, {**settings, **job.options, **flags}) for job in work]
     try:
-        codes = [guarded(take, show_traceback=show, label=file) for file, take in taken(tasks, delivery)]
+        codes = [
+            guarded(take, show_traceback=show, label=file, record=partial(recorded, folder=delivery.reports, file=file))
+            for file, take in taken(tasks, delivery)
+        ]
     finally:
         delivery.finish()
     return worst(codes)

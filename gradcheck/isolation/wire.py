@@ -51,9 +51,9 @@ def pack_points(points: Sequence[Point]) -> dict[str, Any]:
     return {"base": _pack(first), "variations": variations}
 
 
-def unpack_points(data: Mapping[str, Any]) -> list[Point]:
-    """The inverse of `pack_points`."""
-    base = _unpack(data["base"])
+def unpack_points(data: Mapping[str, Any], vocabulary: Vocabulary | None = None) -> list[Point]:
+    """The inverse of `pack_points`; without a vocabulary, what is not built in is `NamesOnly`."""
+    base = _unpack(data["base"], vocabulary or NamesOnly())
     return [base.at(v) if v else base for v in data["variations"]]
 
 
@@ -89,10 +89,10 @@ def _pack(point: Point) -> dict[str, Any]:
     }
 
 
-def _unpack(data: Mapping[str, Any]) -> Point:
+def _unpack(data: Mapping[str, Any], vocabulary: Vocabulary) -> Point:
     if "operation" in data:
         return OperationCase(data["operation"], data["arguments"], data["cotangent"], data["fixed"], data["dtype"])
-    architecture = architecture_from_json(data["architecture"], NamesOnly())
+    architecture = architecture_from_json(data["architecture"], vocabulary)
     return Case(architecture, data["parameters"], data["inputs"], data["targets"])
 
 

@@ -16,6 +16,8 @@ from gradcheck.oracles.restricted import Refused
 from gradcheck.oracles.transcription import assemble
 
 _KINDS = "biufc"
+_REJECTED = "rejected by an audit"
+"""No entry: it is no JSON."""
 
 
 class Store(Protocol):
@@ -90,6 +92,13 @@ class Rules:
             self.audited.add(key)
             if key in self.texts:
                 self.store.put(f"audited-{key}", _digest(self.texts[key]))
+
+    def reject(self, keys: list[str]) -> None:
+        """Book that an audit over these entries failed: whatever is kept of them is not taken up again."""
+        for key in keys:
+            self.audited.discard(key)
+            self.texts.pop(key, None)
+            self.store.put(key, _REJECTED)
 
 
 rules = Rules()

@@ -7,7 +7,8 @@ import pytest
 
 import gradcheck
 from gradcheck.campaign.functions import example_arguments
-from gradcheck.campaign.session import mentioned, verdict_of, vocabulary_of
+from gradcheck.campaign.opening import vocabulary_of
+from gradcheck.campaign.session import mentioned, verdict_of
 from gradcheck.errors import UsageError
 from gradcheck.report import Code, Finding, Tally
 
@@ -259,7 +260,7 @@ def test_the_worst_finding_is_the_verdict(verdicts, tally, expected):
 
 def test_words_of_the_source(tanh_file, tanh_pair):
     """Whether a name stands in it; None where there is no source."""
-    from gradcheck.campaign.session import Target
+    from gradcheck.campaign.opening import Target
 
     names = mentioned(Target(str(tanh_file()), None))
     assert (names("tanh"), names("relu")) == (True, False)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradcheck.campaign import session
+from gradcheck.campaign import opening, session
 from gradcheck.checks import Wanted
 from gradcheck.faults.outcomes import Plan
 from gradcheck.faults.specimen import Source
@@ -24,9 +24,9 @@ class Setup:
         """The file's source and the conventions that were said. Raises UsageError for what is no convention."""
         options = dict(self.options)
         given = options.pop("activations", None), options.pop("costs", None)
-        vocabulary, activations, costs = session.vocabulary_of(*given)
+        vocabulary, activations, costs = opening.vocabulary_of(*given)
         options |= {"object": self.object, "activations": activations, "costs": costs}
         said = session.configuration(options, vocabulary)
-        target = session.Target(self.path, self.object)
+        target = opening.Target(self.path, self.object)
         assert self.path is not None, "only a file has a source"
         return Source(self.text, self.path, said, self.object), session.wanted(target, said, vocabulary)
