@@ -348,8 +348,11 @@ class Sizes:
     mutants: int | None
 
 
-def run(quick: bool, seed: int, sizes: Sizes) -> tuple[dict[str, Group], dict[str, Group]]:
-    """All groups, and the single faults family by family; each group has its own random numbers and is printed when done."""
+Write = Callable[[dict[str, Group], dict[str, Group]], None]
+
+
+def run(quick: bool, seed: int, sizes: Sizes, write: Write) -> tuple[dict[str, Group], dict[str, Group]]:
+    """All groups, and the single faults family by family; each has its own random numbers and is written when done."""
     files = unseen()
     few = [ROOT / "reference" / f"{n}.py" for n in ("row_major", "column_vector", "layer_error", "from_to_bias_row")]
     families: dict[str, Group] = {}
@@ -371,22 +374,23 @@ def run(quick: bool, seed: int, sizes: Sizes) -> tuple[dict[str, Group], dict[st
         print(f"{name}: {json.dumps(groups[name].to_json())}", file=sys.stderr)
         for text in groups[name].failures:
             print(f"{name}: {text}", file=sys.stderr, flush=True)
+        write(groups, families)
     return groups, families
 
 
 def missed(groups: dict[str, Group]) -> list[str]:
     """The targets that are not met."""
-    at_least = {
-        "singles place": groups["singles"].share("place") >= 0.99,
-        "singles name": groups["singles"].share("name") >= 0.99,
-        "singles set size": float(np.median(groups["singles"].sizes)) == 1,
-        "pairs both places": groups["pairs"].share("both_places") >= 0.90,
-        "mutants place": groups["mutants"].share("place") >= 0.90,
-        "mutants wrong name": groups["mutants"].counts["wrong_name"] == 0,
-        "correct code": groups["correct"].counts["false_name"] + groups["correct"].counts["false_place"] == 0,
-        "specimens": "specimens" not in groups or groups["specimens"].counts["wrong_name"] == 0,
+    at_least: dict[str, tuple[str, Callable[[Group], bool]]] = {
+        "singles place": ("singles", lambda g: g.share("place") >= 0.99),
+        "singles name": ("singles", lambda g: g.share("name") >= 0.99),
+        "singles set size": ("singles", lambda g: float(np.median(g.sizes)) == 1),
+        "pairs both places": ("pairs", lambda g: g.share("both_places") >= 0.90),
+        "mutants place": ("mutants", lambda g: g.share("place") >= 0.90),
+        "mutants wrong name": ("mutants", lambda g: g.counts["wrong_name"] == 0),
+        "correct code": ("correct", lambda g: g.counts["false_name"] + g.counts["false_place"] == 0),
+        "specimens": ("specimens", lambda g: g.counts["wrong_name"] == 0),
     }
-    return [name for name, met in at_least.items() if not met]
+    return [target for target, (name, met) in at_least.items() if name in groups and not met(groups[name])]
 
 
 def page(groups: dict[str, Group], families: dict[str, Group], failed: list[str], ran: tuple[str, float]) -> str:
@@ -416,13 +420,17 @@ def main() -> int:
     options = parser.parse_args()
     started = time.monotonic()
     sizes = Sizes(50, 10, 20) if options.quick else Sizes(options.singles, options.pairs, options.mutants)
-    groups, families = run(options.quick, options.seed, sizes)
+    command = " ".join(["python -m tests.benchmarks.diagnosis", *sys.argv[1:]])
+    target = ROOT / "reports" / "benchmarks" / "diagnosis.md"
+
+    def write(groups: dict[str, Group], families: dict[str, Group]) -> None:
+        if not options.quick:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            ran = (command, time.monotonic() - started)
+            target.write_text(page(groups, families, missed(groups), ran), encoding="utf-8")
+
+    groups, _ = run(options.quick, options.seed, sizes, write)
     failed, seconds = missed(groups), time.monotonic() - started
-    if not options.quick:
-        target = ROOT / "reports" / "benchmarks" / "diagnosis.md"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        command = " ".join(["python -m tests.benchmarks.diagnosis", *sys.argv[1:]])
-        target.write_text(page(groups, families, failed, (command, seconds)), encoding="utf-8")
     data = {name: group.to_json() for name, group in groups.items()}
     print(json.dumps({"benchmark": "diagnosis", **data, "missed": failed, "seconds": round(seconds, 1)}))
     return 1 if failed else 0
