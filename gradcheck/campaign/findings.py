@@ -58,6 +58,8 @@ FAILURES: Mapping[str, Code] = {
     "exit": Code.GC906,
     "protocol": Code.GC907,
 }
+NO_NAME = "it is none of the"
+"""How the evidence of a diagnosis that came to its end without a name begins."""
 WORDS: Mapping[str, str] = {
     "BP1": "the output error δ = ∇C ⊙ σ′(z)",
     "BP2": "the recursion δ = (Wᵀ δ above) ⊙ σ′(z)",
@@ -121,7 +123,7 @@ def _explained(finding: Finding, mistakes: Sequence[Mistake], evidence: tuple[st
 
 def _unknown(examination: Examination, case: Case, diagnosis: Diagnosis) -> Finding:
     finding = finding_of(examination, case, diagnosis.places)
-    said = f"it is none of the {len(CATALOGUE)} mistakes of the catalogue, alone or in pairs"
+    said = f"{NO_NAME} {len(CATALOGUE)} mistakes of the catalogue, alone or in pairs"
     detail = finding.detail.replace("the mistake is in", "an unknown mistake in", 1)
     return replace(finding, detail=detail, evidence=(*diagnosis.evidence, said))
 

@@ -20,7 +20,7 @@ from gradcheck.campaign import batch_of_one, epochs, first_call, guards, lawful
 from gradcheck.campaign.crashes import with_crash
 from gradcheck.campaign.diagnosing import Inquiry, explained, explained_precision
 from gradcheck.campaign.epochs import Booking, Epochs, Judging, Visit, visit
-from gradcheck.campaign.findings import CODES, failure_of, finding_of, nothing_checked
+from gradcheck.campaign.findings import CODES, NO_NAME, failure_of, finding_of, nothing_checked
 from gradcheck.campaign.generation import draw, from_the_seed_alone, quiet_settings
 from gradcheck.campaign.ignoring import Ignoring, told
 from gradcheck.campaign.power import vacuous
@@ -446,7 +446,7 @@ class _Campaign:
             not self.subject.offer.batch,
         )
         found = (explained if small.fault is Fault.BACKWARD else explained_precision)(small, smallest, inquiry)
-        return [f if f.explanations else self._with_laws(f, small) for f in found]
+        return [self._with_laws(f, small) if any(e.startswith(NO_NAME) for e in f.evidence) else f for f in found]
 
     def _with_laws(self, finding: Finding, examination: Examination) -> Finding:
         """With what the laws without an oracle say of a wrong gradient; a subject that dies of it says nothing."""

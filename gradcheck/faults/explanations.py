@@ -286,7 +286,7 @@ CODES: Mapping[str, Text] = {
         "m g(s₁, …, s_m) = Σᵢ g(sᵢ, …, sᵢ), all batches of size m, so that neither 1/m nor the L2 term matters",
         "dW = np.outer(delta.sum(axis=1), a.sum(axis=1)) / m  # every δ meets every a",
         "dW = delta @ a.T / m  # each δ meets its own a",
-        "for a batch it is not put together from those of its samples, as the cost is",
+        "the gradient of W1 for a batch is not put together from those of its samples, as the cost is",
         "a batch of one; a mistake that is made in every sample alike, such as a forgotten σ′, is additive too",
     ),
     "GC408": Text(
@@ -296,7 +296,7 @@ CODES: Mapping[str, Text] = {
         "g(s_π1, …, s_πm) = g(s₁, …, s_m)",
         "dW = delta[:, -1:] @ a[:, -1:].T  # the last sample alone",
         "dW = delta @ a.T",
-        "it changes when the samples change places, as the cost does not",
+        "the gradient of W1 changes when the samples change places, the cost does not",
         "a batch of one; samples that are equal",
     ),
     "GC409": Text(
@@ -307,7 +307,7 @@ CODES: Mapping[str, Text] = {
         "g(π θ) = π g(θ): rows of Wˡ and bˡ and columns of Wˡ⁺¹ together, inputs with the columns of W¹",
         "db[l] = np.repeat(delta[:1].sum(axis=1, keepdims=True), n, axis=0)  # δ₀ for all",
         "db[l] = delta.sum(axis=1, keepdims=True)",
-        "when the units of layer 1 change place its entries do not change places with them",
+        "when the units of layer 1 change places, the cost stays as it is and the entries of b1 do not change places with them",
         "layers of one unit; a mistake that is made in every unit alike",
     ),
     "GC410": Text(
@@ -318,7 +318,7 @@ CODES: Mapping[str, Text] = {
         "Σ_k w_k C(s, …, s) = 0 for all θ, s repeated k times, implies Σ_k w_k g(s, …, s) = 0",
         "cost = np.sum((a - y) ** 2) / m\ndelta = 2 * (a - y)  # and no 1/m in the gradients",
         "cost = np.sum((a - y) ** 2) / m\ndelta = 2 * (a - y) / m",
-        "when a sample is repeated it does not grow as the cost does",
+        "the gradient of b1 does not scale as the cost does when a sample is repeated",
         "a factor that does not depend on m (½, 2, a sign); a cost whose L2 term depends on m in an unusual way",
     ),
     "GC501": Text(
