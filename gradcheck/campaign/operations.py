@@ -173,8 +173,11 @@ def plain_case(subject: Subject, name: str, generator: np.random.Generator) -> O
     variants = subject.offer.operation_shapes[name]
     shapes = variants[int(generator.integers(len(variants)))]
     arguments = {n: generator.standard_normal(s) for n, s in shapes.items() if n}
-    x = arguments["x"]
-    arguments["x"] = x + np.copysign(3 * MARGIN, x)
+    if name in subject.offer.positive:
+        arguments = {n: 0.3 + np.abs(a) for n, a in arguments.items()}
+    if "x" in arguments:
+        x = arguments["x"]
+        arguments["x"] = x + np.copysign(3 * MARGIN, x)
     return OperationCase(f"{PLAIN_FUNCTION}{name}", arguments, generator.standard_normal(shapes[""]), {})
 
 

@@ -20,6 +20,7 @@ from gradcheck.subjects import (
     nielsen,
     parameter_dict,
     row_major,
+    tape_operator,
     theta_bias_unit,
     training,
 )
@@ -64,6 +65,7 @@ CONVENTIONS: Mapping[str, Convention] = {
     "flat_theta": flat_theta,
     "forward_backward": forward_backward,
     "layer_object": layer_object,
+    "tape_operator": tape_operator,
     "model_functions": model_functions,
     "model_object": model_object,
     "training": training,

@@ -43,6 +43,7 @@ class Offer:
     candidates: for an operation that may be any of several layers, the layers that its signature fits, the likeliest first,
         each with what the forward pass takes: {"conv": {"conv2d": ["b", "pad", "stride", "w", "x"]}}.
     labels: whether it takes the class of each sample as its target, so that targets must be one-hot.
+    positive: operations whose arguments must be positive, such as a logarithm.
     scripts: how a stand-alone script calls the subject, by operation ("" for a network): Python text that defines
         gradient(subject, …) and cost(subject, …), or output(subject, W, b, x) without a cost, of the arrays in its
         layout: W, b, x, y (theta, x, y in one vector; the operation's arguments and dout). It may use ACTIVATIONS, COST,
@@ -77,6 +78,7 @@ class Offer:
     candidates: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     scripts: Mapping[str, str] = field(default_factory=dict)
     labels: bool = False
+    positive: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
