@@ -23,6 +23,7 @@ from gradcheck.subjects import (
     tape_operator,
     theta_bias_unit,
     training,
+    training_script,
 )
 from gradcheck.subjects.configuration import SubjectConfiguration, require_known
 from gradcheck.subjects.loading import describe_members
@@ -69,9 +70,10 @@ CONVENTIONS: Mapping[str, Convention] = {
     "model_functions": model_functions,
     "model_object": model_object,
     "training": training,
+    "training_script": training_script,
 }
 BY_NAME_ONLY = frozenset({"row_major"})
-TIERS = (frozenset({"model_functions", "model_object"}), frozenset({"training"}))
+TIERS = (frozenset({"model_functions", "model_object"}), frozenset({"training"}), frozenset({"training_script"}))
 """Each is looked for only where no whole network of an earlier kind is: the general after the special, and what only trains
 last, because a class that exposes its gradient also trains."""
 NOTHING_SAID = SubjectConfiguration()

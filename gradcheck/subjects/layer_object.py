@@ -17,6 +17,7 @@ import numpy as np
 from gradcheck.errors import SubjectError
 from gradcheck.networks import Point
 from gradcheck.numerics import Array
+from gradcheck.subjects.cells import Cell, cells
 from gradcheck.subjects.claims import PLAIN_FUNCTION
 from gradcheck.subjects.layer_chain import chain_of
 from gradcheck.subjects.layer_trial import ETAS, Trial, methods_of, tried
@@ -47,6 +48,7 @@ CALL = "y = L.forward(x); dx = L.backward(dy); L.dW, L.db (or returned beside dx
 _READINGS = {
     "stored": "gradients stored on the object",
     "returned": "gradients returned beside dx",
+    "recorded": "gradients as handed to its optimizer",
     "update": "gradients recovered from its update at two learning rates",
 }
 
@@ -123,6 +125,9 @@ class LayerObject:
         return self._trial(call).fresh(call.operation.arguments)
 
     def _described(self, trial: Trial) -> str:
+        if isinstance(trial.template, Cell):
+            roles = trial.template.roles
+            return f"{roles.forward} and {roles.backward}; x is kept fixed, no gradient of it is given"
         single = len(trial.shapes) == 1 and trial.shapes[0]["x"] != (5, 4)
         what = _READINGS[trial.reading] if trial.parameters else "no parameters"
         return what + "; one sample a call" * single
@@ -136,13 +141,15 @@ def _readable(g: Any, call: Call, name: str) -> Any:
         return g
     if np.shares_memory(g, call.arrays["cotangent"]):
         g = g.copy()
-    same = (
+    if (
         g.shape != shape
         and g.size == np.prod(shape)
         and g.ndim < len(shape)
         and shape[len(shape) - g.ndim :] == g.shape
-    )
-    return g.reshape(shape) if same else g
+    ):
+        return g.reshape(shape)
+    line = len(shape) == 1 and g.ndim == 2 and g.size == shape[0] and 1 in g.shape  # one sample, as a row or a column
+    return g.reshape(shape) if line else g
 
 
 def _require_linear(first: Mapping[str, Any], again: Mapping[str, Any], at: Mapping[str, Array], trial: Trial) -> None:
@@ -168,6 +175,11 @@ def match(members: Mapping[str, Any], name: str) -> Match:
         if c in chained:
             continue
         trial = tried(n, c)
+        if isinstance(trial, Trial):
+            trials[n] = trial
+        else:
+            skipped.append(f"{n}: {trial}")
+    for n, trial in cells(members):
         if isinstance(trial, Trial):
             trials[n] = trial
         else:

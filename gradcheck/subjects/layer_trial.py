@@ -5,6 +5,7 @@ Everything is found by running it on small sizes (4 inputs, 3 outputs). Values o
 
 import copy
 import inspect
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -17,6 +18,7 @@ from gradcheck.numerics import Array
 from gradcheck.subjects.failures import subject_code
 from gradcheck.subjects.match import parameter_names
 from gradcheck.subjects.protocol import Malformed
+from gradcheck.subjects.recorders import Recorder
 from gradcheck.subjects.spellings import VALUE_KEYS, Place, arrays_in, find_gradient, get, is_gradient
 
 FORWARD = [
@@ -94,7 +96,7 @@ _OUT = [
     "nhidden",
     "numoutputs",
 ]
-Reading = Literal["stored", "returned", "update"]
+Reading = Literal["stored", "returned", "update", "recorded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class Trial:
     template: an instance that was never run. inputs: the forward arguments. shapes: admissible shapes of all arguments
     together. parameters, gradients: places in the instance. reading: where gradients come from; rate: the name of
     backward's learning rate.
+    optimizer: the name of backward's optimizer object. turn: what the cotangent is reshaped to for backward, where it must be.
     """
 
     name: str
@@ -116,6 +119,8 @@ class Trial:
     reading: Reading
     shapes: tuple[Mapping[str, tuple[int, ...]], ...]
     rate: str | None = None
+    optimizer: str | None = None
+    turn: tuple[int, ...] | None = None
 
     def fresh(self, arguments: Mapping[str, Array]) -> Any:
         """A new instance whose parameters hold these numbers."""
@@ -132,15 +137,26 @@ class Trial:
         """Forward, then backward: the gradients of inputs and parameters as they came."""
         outputs = parts(getattr(layer, self.forward)(*inputs))
         before = {n: np.array(get(layer, p)) for n, p in self.parameters.items()}
-        keywords = {self.rate: rate} if self.rate else {}
+        held = {n: get(layer, p) for n, p in self.parameters.items()}
+        recorder = Recorder(layer)
         cotangents = [cotangent] if len(outputs) == 1 else split_like(cotangent, outputs)
-        result = getattr(layer, self.backward)(*cotangents, **keywords)
+        result = self.run_backward(layer, cotangents, rate, recorder)
         found = input_gradients(result, self.inputs)
         if self.reading == "update":
             return {**found, **{n: (before[n] - get(layer, p)) / rate for n, p in self.parameters.items()}}
+        if self.reading == "recorded":
+            return {**found, **{n: recorder.gradient_of(a) for n, a in held.items()}}
         if self.reading == "returned":
             return {**found, **returned(result, len(self.inputs), self.parameters)}
         return {**found, **{n: get(layer, p) for n, p in self.gradients.items()}}
+
+    def run_backward(self, layer: Any, cotangents: Sequence[Array], rate: float, recorder: Recorder) -> Any:
+        """What backward returns."""
+        keywords: dict[str, Any] = {self.rate: rate} if self.rate else {}
+        if self.optimizer:
+            keywords[self.optimizer] = recorder
+        turned = [c if self.turn is None else c.reshape(self.turn) for c in cotangents]
+        return getattr(layer, self.backward)(*turned, **keywords)
 
 
 def parts(result: Any) -> list[Array]:
@@ -197,13 +213,14 @@ def tried(name: str, cls: type) -> Trial | str:
     if inputs is None:
         return f"cannot tell what to hand over to {methods[0]}({', '.join(required(forward))})"
     rate = next((p for p in required(backward) if p.lower() in RATES), None)
-    unknown = [p for p in required(backward) if p != rate][len(inputs) if len(inputs) > 1 else 1 :]
+    optimizer = next((p for p in required(backward) if re.search(r"(?i)^opt|optimi[sz]er", p)), None)
+    unknown = [p for p in required(backward) if p not in (rate, optimizer)][len(inputs) if len(inputs) > 1 else 1 :]
     if unknown:
         return f"cannot tell what to hand over to {methods[1]} as {', '.join(unknown)}"
     reason = "no way was found to construct it"
     for template in instances(cls):
         for family in _families(len(inputs)):
-            trial = fits(name, template, methods, inputs, rate, family)
+            trial = fits(name, template, methods, inputs, rate, family, optimizer)
             if isinstance(trial, Trial):
                 return trial
             reason = trial
@@ -287,17 +304,26 @@ def _families(count: int) -> Iterator[Family]:
 
 
 def fits(
-    name: str, template: Any, methods: tuple[str, str], inputs: tuple[str, ...], rate: str | None, family: Family
+    name: str,
+    template: Any,
+    methods: tuple[str, str],
+    inputs: tuple[str, ...],
+    rate: str | None,
+    family: Family,
+    optimizer: str | None = None,
 ) -> Trial | str:
-    """The trial with x of these shapes, or what went wrong."""
+    """The trial with x of these shapes, or what went wrong; a vector's cotangent may have to be a row or a column."""
     values = [np.sin(np.arange(np.prod(family[0][n])) + 1.0).reshape(family[0][n]) for n in inputs]
-    plain = Trial(name, template, *methods, inputs, {}, {}, "stored", (), rate)
-    try:
-        with subject_code():
-            parameters = _parameters(plain, values)
-            return _complete(plain, parameters, values, family)
-    except (SubjectError, Malformed) as error:
-        return str(error)
+    reason = ""
+    for turn in (None, (1, -1), (-1, 1)) if len(family[0][inputs[0]]) == 1 else (None,):
+        plain = Trial(name, template, *methods, inputs, {}, {}, "stored", (), rate, optimizer, turn)
+        try:
+            with subject_code():
+                parameters = _parameters(plain, values)
+                return _complete(plain, parameters, values, family)
+        except (SubjectError, Malformed) as error:
+            reason = reason or str(error)
+    return reason
 
 
 def _parameters(trial: Trial, values: Sequence[Array]) -> dict[str, Place]:
@@ -326,13 +352,21 @@ def _complete(trial: Trial, parameters: dict[str, Place], values: Sequence[Array
     outputs = parts(getattr(layer, trial.forward)(*copy.deepcopy(values)))
     cotangents = [np.cos(np.arange(a.size) + 0.5).reshape(a.shape) for a in outputs]
     before = {n: np.array(get(layer, p)) for n, p in parameters.items()}
-    keywords = {trial.rate: ETAS[0]} if trial.rate else {}
-    result = getattr(layer, trial.backward)(*cotangents, **keywords)
+    recorder = Recorder(layer)
+    held = {n: get(layer, p) for n, p in parameters.items()}
+    result = trial.run_backward(layer, cotangents, ETAS[0], recorder)
     input_gradients(result, trial.inputs)
     changed = [n for n, p in parameters.items() if not np.array_equal(before[n], get(layer, p))]
     places = {n: find_gradient(layer, p) for n, p in parameters.items()}
     several = isinstance(result, (tuple, list)) and len(result) > len(trial.inputs)
     reading: Reading = "update" if changed else "returned" if several and parameters else "stored"
+    recorded = {n: recorder.gradient_of(a) for n, a in held.items()}
+    if parameters and all(g is not None for g in recorded.values()):
+        reading = "recorded"
+        if any(g is not None and g.shape != before[n].shape for n, g in recorded.items()):
+            raise Malformed(
+                "shape", "update", "its gradients have not the shape of their parameters with several samples"
+            )
     if reading == "update" and any(np.shape(get(layer, p)) != before[n].shape for n, p in parameters.items()):
         raise Malformed("shape", "update", "its update changes the shape of a parameter with several samples")
     if reading == "stored" and None in places.values():
@@ -351,6 +385,8 @@ def _complete(trial: Trial, parameters: dict[str, Place], values: Sequence[Array
         reading,
         (),
         trial.rate,
+        trial.optimizer,
+        trial.turn,
     )
     variants = []
     for variant in family:
@@ -368,4 +404,6 @@ def _complete(trial: Trial, parameters: dict[str, Place], values: Sequence[Array
         reading,
         tuple(variants),
         full.rate,
+        full.optimizer,
+        full.turn,
     )

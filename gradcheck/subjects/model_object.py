@@ -220,7 +220,7 @@ class ModelObject:
 
     def require_plain_descent(self, depth: int, layout: Layout) -> None:
         """Raise SubjectError where the update is that of an optimiser, from which no gradient can be read."""
-        case = self.trial_case(depth)
+        case = self.trial_case(depth, 5 if self.samples == "batch" else 1)
 
         def step(rate: float, repeat: int, factor: float) -> Step:
             return self.step(self.call(replace(case, targets=factor * case.targets), layout), rate, repeat)
@@ -382,12 +382,12 @@ class ModelObject:
             "missing", "gradients", f"no gradients of {', '.join(missing)} were returned, stored or applied"
         )
 
-    def trial_case(self, depth: int) -> Case:
+    def trial_case(self, depth: int, samples: int = 5) -> Case:
         """A small network of distinct widths, or of the file's own."""
-        case = small_case(depth, self._most_outputs, self.widths)
+        case = small_case(depth, self._most_outputs, self.widths, samples)
         if self.targets == "labels":
             n = case.architecture.widths[-1]
-            case = replace(case, targets=np.eye(n)[:, np.arange(5) % n])
+            case = replace(case, targets=np.eye(n)[:, np.arange(samples) % n])
         return case
 
 

@@ -52,7 +52,9 @@ NAMES = ("x", "y", "z")
 class TapeOperator:
     """Adapter around the operators that could be run."""
 
-    def __init__(self, engine: Engine | None, operators: Mapping[str, Operator], skipped: tuple[str, ...], name: str) -> None:
+    def __init__(
+        self, engine: Engine | None, operators: Mapping[str, Operator], skipped: tuple[str, ...], name: str
+    ) -> None:
         self._engine, self._operators, self._skipped, self._name = engine, operators, skipped, name
         self._outputs = {n: self._shape_of(o) for n, o in operators.items()}
 
@@ -70,7 +72,8 @@ class TapeOperator:
             operations=tuple(self._operators),
             skipped=self._skipped,
             operation_shapes={
-                n: ({**dict(zip(NAMES, o.shapes, strict=False)), "": self._outputs[n]},) for n, o in self._operators.items()
+                n: ({**dict(zip(NAMES, o.shapes, strict=False)), "": self._outputs[n]},)
+                for n, o in self._operators.items()
             },
             positive=tuple(n for n, o in self._operators.items() if o.positive),
         )
@@ -185,7 +188,9 @@ def match(members: Mapping[str, Any], name: str) -> Match:
     engine = engine_of(members)
     classes = list(classes_of_operators(members, engine))
     if engine is None and not classes:
-        wanted = "a value class with data, grad, backward() and operators, or operator classes with compute and gradient"
+        wanted = (
+            "a value class with data, grad, backward() and operators, or operator classes with compute and gradient"
+        )
         return Match(NAME, None, (wanted,))
     trial = _Trial(engine, name)
     for n, operators in classes:

@@ -38,8 +38,9 @@ SYMBOLS: Mapping[str, Callable[..., Any]] = {
     "2 - x": lambda x: 2.0 - x,
     "2 / x": lambda x: 2.0 / x,
     "x * x + x": lambda x: x * x + x,
+    "(x + x) * x": lambda x: (x + x) * x,
 }
-"""Expressions in the operators of Python; the last one uses a value three times, so that its gradients must add up."""
+"""Expressions in the operators of Python; the last two use a value three times, so that its gradients must add up."""
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -104,7 +105,9 @@ class Operator:
 def engine_of(members: Mapping[str, Any]) -> Engine | None:
     """The value class of a file, or one that it imports."""
     for cls in _classes(members):
-        if not callable(getattr(cls, "backward", None)) or isinstance(inspect.getattr_static(cls, "backward"), staticmethod):
+        if not callable(getattr(cls, "backward", None)) or isinstance(
+            inspect.getattr_static(cls, "backward"), staticmethod
+        ):
             continue
         samples = [np.arange(1.0, 7.0).reshape(2, 3), np.array([1.5])]
         arrays = any(hasattr(cls, n) for n in ("__matmul__", "matmul", "dot", "mm", "sum", "shape"))
@@ -172,6 +175,7 @@ def expressions(engine: Engine) -> Iterator[Operator]:
         required = _required(method)[1:]
         if not required:
             yield Operator(name, lambda x, n=name: getattr(x, n)(), (one,))
+            yield Operator(f"{name} + x", lambda x, n=name: getattr(x, n)() + x, (one,))
         elif len(required) == 1 and required[0] in ("other", "rhs", "b", "y", "o", "that"):
             second = tall if name in ("matmul", "dot", "mm") else one
             yield Operator(name, lambda x, y, n=name: getattr(x, n)(y), (one, second))
@@ -249,7 +253,7 @@ class Context:
 def _contextual(name: str, cls: type) -> Iterator[Operator]:
     first = _required(getattr(cls.forward, "__func__", cls.forward))  # type: ignore[attr-defined]
     names = [n for n in first if n not in ("self", "cls", "ctx", "context", "c")]
-    owner: Any = cls if not inspect.isfunction(inspect.getattr_static(cls, "forward")) else cls.__new__(cls)
+    owner: Any = cls if not inspect.isfunction(inspect.getattr_static(cls, "forward")) else object.__new__(cls)
 
     def run(*arrays: Any) -> Any:
         return owner.forward(Context(), *arrays)

@@ -54,13 +54,13 @@ def _runs(adapter: Adapter, offer: Offer, case: Case, layout: Layout) -> bool:
     return True
 
 
-def small_case(depth: int, outputs: int, sizes: Sequence[int] | None = None) -> Case:
-    """A sigmoid network with five samples and one-hot targets (half-way ones for one output); sizes: of the file's own."""
+def small_case(depth: int, outputs: int, sizes: Sequence[int] | None = None, samples: int = 5) -> Case:
+    """A sigmoid network with one-hot targets (half-way ones for one output); sizes: of the file's own."""
     widths = tuple(sizes or (6, *(HIDDEN[(k - 1) % 2] for k in range(1, depth)), outputs))
     outputs = widths[-1]
     layers = tuple(Dense(n, activation_named("sigmoid")) for n in widths[1:])
     architecture = Architecture(widths[0], layers, cost_named("mse"))
     parameters = {n: 0.1 * np.cos(np.arange(np.prod(s))).reshape(s) for n, s in architecture.shapes().items()}
-    inputs = np.sin(np.arange(widths[0] * 5.0)).reshape(widths[0], 5)
-    targets = np.full((1, 5), 0.5) if outputs == 1 else np.eye(outputs)[:, np.arange(5) % outputs]
+    inputs = np.sin(np.arange(widths[0] * float(samples))).reshape(widths[0], samples)
+    targets = np.full((1, samples), 0.5) if outputs == 1 else np.eye(outputs)[:, np.arange(samples) % outputs]
     return Case(architecture, parameters, inputs, targets)

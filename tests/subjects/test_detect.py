@@ -42,18 +42,19 @@ def test_every_convention_shows_itself():
     """Registry names, templates and calls belong together."""
     for name, convention in CONVENTIONS.items():
         assert name == convention.NAME
-        assert convention.TEMPLATE.startswith(("def ", "class ", "import numpy as np\n\nclass "))
+        assert convention.TEMPLATE.startswith(("def ", "class ", "import numpy as np\n\n"))
         assert "\n" not in convention.CALL
 
 
 @pytest.mark.parametrize("name", [n for n in CONVENTIONS if n not in ("nielsen",)])
-def test_every_template_is_recognised(name):
+def test_every_template_is_recognised(name, tmp_path):
     """What `gradcheck conventions` shows follows the convention that it shows."""
-    members: dict = {}
-    exec(CONVENTIONS[name].TEMPLATE, members)
+    path = tmp_path / "template.py"
+    path.write_text(CONVENTIONS[name].TEMPLATE)
+    members = dict(load(str(path)))
     if name == "flat_theta":
         del members["cost_and_gradient_of_any_depth"]
-    match = CONVENTIONS[name].match({n: f for n, f in members.items() if not n.startswith("__")}, "template")
+    match = CONVENTIONS[name].match(members, "template")
     assert match.adapter is not None, match.missing
 
 

@@ -31,7 +31,8 @@ def head_of(e: Experiments, f: Activation, g: Activation, depth: int, layout: La
         return None
     known = _from_derivative(e, f, g, depth, layout) if e.offer.cost_derivative else None
     if known is None:
-        known = _from_batches(e, f, g, depth, layout) if e.offer.batch else _from_gradient(e, f, g, layout)
+        known = None if e.offer.batch else _from_gradient(e, f, g, layout)
+        known = known or _from_batches(e, f, g, depth, layout)
     if known is None and e.offer.batch:
         known = _from_one_sample(e, f, g, layout)
     if known is not None:
