@@ -8,6 +8,7 @@ import click
 from gradcheck.cli.conventions import conventions
 from gradcheck.cli.explain import explain
 from gradcheck.cli.failures import INTERRUPTED, USAGE, complain, guarded, wants_traceback
+from gradcheck.cli.init import init
 from gradcheck.cli.replay import replay
 from gradcheck.cli.report import report
 from gradcheck.cli.selftest import selftest
@@ -29,6 +30,7 @@ group.add_command(verify)
 group.add_command(replay)
 group.add_command(report)
 group.add_command(conventions)
+group.add_command(init)
 group.add_command(selftest)
 group.add_command(explain)
 

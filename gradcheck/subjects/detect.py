@@ -3,6 +3,7 @@
 When it fails, the message shows what is in the file, which conventions came close and what they miss, and what to do.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -78,6 +79,7 @@ TIERS = (frozenset({"model_functions", "model_object"}), frozenset({"training"})
 last, because a class that exposes its gradient also trains."""
 NOTHING_SAID = SubjectConfiguration()
 _MOST = 12
+_FILL_IN = re.compile(r"NotImplementedError: fill in: (.+?)(?: in \S+:\d+|$)")
 
 
 def detect(members: Mapping[str, Any], name: str, configuration: SubjectConfiguration = NOTHING_SAID) -> Adapter:
@@ -137,10 +139,16 @@ def _ambiguous(name: str, conventions: list[str]) -> str:
 
 
 def _nothing(name: str, members: Mapping[str, Any], matches: list[Match]) -> str:
+    unfilled = [m[1] for line in (line for m in matches for line in m.missing) if (m := _FILL_IN.search(line))]
+    if unfilled:
+        return f'{name} is not complete yet: replace fill_in("{unfilled[0]}") by what it asks for'
     near = sorted((m for m in matches if m.found), key=lambda m: (len(m.missing), -len(m.found)))[:3]
     closest = [line for m in near for line in (f"close to {m.convention}: found {', '.join(m.found)}", *_missing(m))]
-    advice = _see(near[0].convention if near else "functional")
-    return "\n".join([f"no convention of gradcheck was recognised in {name}", *_found(members), *closest, advice])
+    tried = "tried: " + ", ".join(n for n in CONVENTIONS if n not in BY_NAME_ONLY)
+    advice = _advice(name, near[0].convention if near else "functional")
+    return "\n".join(
+        [f"no convention of gradcheck was recognised in {name}", *_found(members), tried, *closest, *advice]
+    )
 
 
 def _missing(match: Match) -> list[str]:
@@ -151,6 +159,18 @@ def _found(members: Mapping[str, Any]) -> list[str]:
     lines = describe_members(members)
     more = [f"  … and {len(lines) - _MOST} more"] if len(lines) > _MOST else []
     return ["the file has:", *[f"  {line}" for line in lines[:_MOST]], *more] if lines else ["the file defines nothing"]
+
+
+def _advice(name: str, convention: str) -> list[str]:
+    stem = re.sub(r"\W+", "_", name.rpartition(".")[0] or name)
+    return [
+        f"what to do: `gradcheck init {name}` writes a small adapter around the nearest class or function, with what is left",
+        f"to fill in marked; or name one object as {name}:OBJECT; or say the convention in gradcheck.toml, such as",
+        f"  [subjects.{stem}]",
+        f'  path = "{name}"',
+        f'  convention = "{convention}"',
+        "`gradcheck conventions` shows every convention with a template",
+    ]
 
 
 def _see(convention: str) -> str:

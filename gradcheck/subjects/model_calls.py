@@ -11,6 +11,7 @@ import numpy as np
 from gradcheck.errors import SubjectError
 from gradcheck.networks import Case
 from gradcheck.numerics import Array
+from gradcheck.subjects.flat_calls import SYNONYMS as SIZES
 from gradcheck.subjects.gradient_names import is_number, leaves_of
 from gradcheck.subjects.layer_trial import RATES
 from gradcheck.subjects.layout import Layout, samples_to_subject
@@ -42,6 +43,22 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "samples": ("m", "num_samples", "n_samples", "batch_size"),
     "sizes": ("layer_sizes", "sizes", "layer_dims", "dims", "architecture", "layers_dims"),
 }  # fmt: skip
+CONSTRUCTOR: Mapping[str, tuple[str, ...]] = {
+    "input": (*SIZES["input"], "n_features", "num_features", "in_features", "in_dim", "dim_in", "n_x", "nx", "n_i", "ni",
+              "input_nodes", "inputs", "in_size", "num_input", "n_visible", "D", "input_neurons", "inputnodes", "input", "nin",
+              "input_units", "numInputs", "n_input_nodes", "input_shape"),
+    "hidden": (*SIZES["hidden"], "hidden", "n_h", "nh", "hidden_nodes", "hidden_neurons", "n_hid", "H", "num_hidden_units",
+               "nn_hdim", "hiddennodes", "hidden_layer", "n_hidden_nodes", "n_hidden_units", "hidden_layer_nodes", "nhid"),
+    "labels": (*SIZES["labels"], "out_features", "out_dim", "dim_out", "n_y", "ny", "n_o", "no", "output_nodes", "outputs",
+               "out_size", "num_output", "output", "C", "output_neurons", "n_targets", "outputnodes", "output_units", "nout",
+               "num_outputs", "n_output_nodes"),
+    "sizes": (*SIZES["sizes"], "layer_size", "sizes_of_layers", "units", "n_units", "num_units", "layers_dim", "shape",
+              "nodes", "widths", "structure", "layers_dims", "layer_nodes", "neurons"),
+    "hiddens": (*SIZES["hiddens"], "hidden_layers", "hidden", "hidden_units"),
+    "l2": ("lambda_", "lambd", "reg", "lam", "l2", "lmbda", "lamb", "reg_lambda", "regularization"),
+    "rate": RATES,
+}  # fmt: skip
+"""What a constructor's arguments mean: sizes, a rate, a strength of regularisation."""
 LAYOUTS = tuple(
     Layout(weights, samples, bias)  # type: ignore[arg-type]
     for weights, samples, bias in (

@@ -68,7 +68,6 @@ _NOT = (
     "eval",
     "test",
     "init",
-    "step",
 )
 
 

@@ -20,13 +20,13 @@ from gradcheck.networks import Case, Point
 from gradcheck.numerics import Array
 from gradcheck.subjects.binding import Binding, bind
 from gradcheck.subjects.failures import subject_code
-from gradcheck.subjects.flat_calls import SYNONYMS as SIZES
 from gradcheck.subjects.gradient_names import is_number
 from gradcheck.subjects.gradient_reading import Reader, returned_names
 from gradcheck.subjects.layer_trial import ETAS, RATES
 from gradcheck.subjects.layout import Layout, gradient_to_trusted, parameters_to_subject, subject_shapes
 from gradcheck.subjects.match import Match, own_classes
 from gradcheck.subjects.model_calls import (
+    CONSTRUCTOR,
     LAYOUTS,
     WORDS,
     Samples,
@@ -92,11 +92,6 @@ UPDATE = (
     "optimize",
     "gradient_descent",
 )
-_CONSTRUCTOR = {
-    **SIZES,
-    "l2": ("lambda_", "lambd", "reg", "lam", "l2", "lmbda", "lamb", "reg_lambda", "regularization"),
-    "rate": RATES,
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -421,7 +416,7 @@ def _plausible(cls: type) -> bool:
 
 def tried(cls: type, name: str) -> ModelObject | str:
     """The adapter in the first way that gives gradients of all parameters, or why none does."""
-    constructor = bind(cls, _CONSTRUCTOR)
+    constructor = bind(cls, CONSTRUCTOR)
     if constructor.missing:
         return f"cannot tell what to hand over to its constructor as {', '.join(constructor.missing)}"
     reasons: dict[str, None] = {}

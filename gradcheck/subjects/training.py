@@ -20,10 +20,10 @@ from gradcheck.networks import Point
 from gradcheck.numerics import Array
 from gradcheck.subjects.binding import bind
 from gradcheck.subjects.failures import subject_code
-from gradcheck.subjects.flat_calls import SYNONYMS as SIZES
 from gradcheck.subjects.layer_trial import ETAS, RATES
 from gradcheck.subjects.layout import Layout, parameters_to_subject, samples_to_subject, subject_shapes
 from gradcheck.subjects.match import Match, own_classes
+from gradcheck.subjects.model_calls import CONSTRUCTOR
 from gradcheck.subjects.placement import fixed_widths, placed
 from gradcheck.subjects.protocol import Call, Malformed, Offer
 from gradcheck.subjects.source import ACTIVATION_WORDS, mentioned
@@ -83,7 +83,7 @@ class Training:
 
     def __init__(self, network: type, train: str, output: str, name: str) -> None:
         self._class, self._train, self._output, self._name = network, train, output, name
-        self._constructor = bind(network, {**SIZES, "rate": RATES})
+        self._constructor = bind(network, CONSTRUCTOR)
         self._widths = None if self._constructor.takes & {"input", "sizes"} else fixed_widths(self.made((3, 4, 2)))
 
     @property
@@ -206,7 +206,7 @@ def match(members: Mapping[str, Any], name: str) -> Match:
 
 def _lacks(cls: type, train: str) -> str:
     """What keeps its update from being read, in words; empty where nothing does."""
-    method, constructor = bind(getattr(cls, train), MEANINGS), bind(cls, {**SIZES, "rate": RATES})
+    method, constructor = bind(getattr(cls, train), MEANINGS), bind(cls, CONSTRUCTOR)
     if not {"X", "y"} <= method.takes or method.missing:
         return f"cannot tell what to hand over to {train} as {', '.join(method.missing) or 'X and y'}"
     if constructor.missing:

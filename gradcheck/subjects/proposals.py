@@ -1,0 +1,301 @@
+"""What a file needs to be checked when detection was not enough: a few lines of configuration, or a small adapter.
+
+The nearest class or function is found by its names and arguments; what is understood is written out, what is not is a call of
+`fill_in("…")` that says itself what is missing when it is run. Nothing is written to disk here.
+"""
+
+import ast
+import importlib.util
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from gradcheck.errors import GradcheckError, SubjectError
+from gradcheck.subjects.binding import bind
+from gradcheck.subjects.detect import CONVENTIONS, detect
+from gradcheck.subjects.layer_trial import BACKWARD, FORWARD
+from gradcheck.subjects.loading import NOTES
+from gradcheck.subjects.match import Match, own_classes, own_functions
+from gradcheck.subjects.model_calls import CONSTRUCTOR, WORDS
+from gradcheck.subjects.sources import parsed, units_of
+
+HEAD = '''\
+"""Adapter of {file} for gradcheck. Replace each fill_in(...) by what it asks for, then run: gradcheck verify {adapter}"""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+from gradcheck.subjects import load
+
+student = SimpleNamespace(**load(str(Path(__file__).with_name({file!r}))))
+
+
+def fill_in(what):
+    """Marks what gradcheck could not know."""
+    raise NotImplementedError(f"fill in: {{what}}")
+'''
+KNOWN = {
+    "sigmoid": "1 / (1 + np.exp(-z))",
+    "tanh": "np.tanh(z)",
+    "relu": "np.maximum(0, z)",
+    "softmax": "np.exp(z - z.max()) / np.exp(z - z.max()).sum(axis=-1, keepdims=True)",
+    "sigmoid_backward": "z[0] * np.exp(-z[1]) / (1 + np.exp(-z[1])) ** 2",
+    "relu_backward": "z[0] * (z[1] > 0)",
+}
+"""Usual definitions of names that a missing module would have given; they are marked as a guess."""
+_SIZES = {
+    "input": "input_size",
+    "hidden": "hidden_size",
+    "labels": "output_size",
+    "sizes": "[input_size, hidden_size, output_size]",
+    "hiddens": "[hidden_size]",
+    "rate": "0.1",
+    "l2": "0.0",
+    "theta": 'fill_in("theta")',
+    "X": 'fill_in("X")',
+    "y": 'fill_in("y")',
+}
+_VALUES = {
+    "X": "X",
+    "Y": "y",
+    "parameters": "params",
+    "weights": "[W1, W2]",
+    "biases": "[b1, b2]",
+    "lambd": "0.0",
+    "rate": "0.1",
+    "depth": "2",
+    "samples": "len(X)",
+    "sizes": "[X.shape[1], b1.size, b2.size]",
+    "AL": 'fill_in("the output of the forward pass")',
+    "cache": 'fill_in("what the forward pass keeps")',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """kind: recognised (nothing to write), configuration (a table for gradcheck.toml), adapter (a Python file), or nothing.
+
+    reason: in words, for the user. open: what is left to fill in.
+    """
+
+    kind: Literal["recognised", "configuration", "adapter", "nothing"]
+    reason: str
+    text: str = ""
+    open: tuple[str, ...] = ()
+
+
+def proposal(members: Mapping[str, Any], path: Path, adapter: str, object_name: str | None = None) -> Proposal:
+    """What a loaded file needs. adapter: the name that an adapter would get."""
+    missing = list(missing_names(path))
+    try:
+        found = detect(members, path.name)
+    except SubjectError as error:
+        if missing and not object_name:
+            return _with_definitions(path, adapter, missing)
+        return _unrecognised(members, path, adapter, error)
+    if missing and _names_used(members) & {n for n, _ in missing}:
+        return _with_definitions(path, adapter, missing)
+    convention = found.offer.convention
+    reason = f"{path.name} is recognised as {convention}: run `gradcheck verify {_target(path, object_name)}`"
+    return Proposal("recognised", reason, configuration(path, convention, object_name, certain=True))
+
+
+def _target(path: Path, object_name: str | None) -> str:
+    return f"{path}:{object_name}" if object_name else str(path)
+
+
+def configuration(
+    path: Path, convention: str, object_name: str | None, *, certain: bool, name: str | None = None
+) -> str:
+    """A table for gradcheck.toml."""
+    stem = re.sub(r"\W+", "_", path.stem)
+    lines = [f"[subjects.{name or stem}]", f'path = "{path.as_posix()}"']
+    lines += [f'object = "{object_name}"'] if object_name else []
+    lines += [
+        f'convention = "{convention}"' + ("" if certain else "  # the nearest; `gradcheck conventions` shows all")
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def missing_names(path: Path) -> Iterator[tuple[str, str]]:
+    """(name, module) of what the file imports from modules that are not there."""
+    for unit in units_of(path):
+        try:
+            tree = parsed(unit, unit.text if path.suffix == ".ipynb" else path.read_bytes()).tree
+        except (SyntaxError, ValueError, GradcheckError):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level and not _there(node.module, path):
+                yield from ((alias.asname or alias.name, node.module) for alias in node.names)
+
+
+def _there(module: str, path: Path) -> bool:
+    first = module.partition(".")[0]
+    if (path.parent / first).exists() or (path.parent / f"{first}.py").exists():
+        return True
+    try:
+        return importlib.util.find_spec(first) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _names_used(members: Mapping[str, Any]) -> set[str]:
+    codes = [f.__code__ for f in own_functions(members).values() if hasattr(f, "__code__")]
+    return {n for code in codes for n in code.co_names}
+
+
+def _with_definitions(path: Path, adapter: str, missing: Sequence[tuple[str, str]]) -> Proposal:
+    """An adapter that gives the file the names that a missing module should have given."""
+    modules = ", ".join(dict.fromkeys(m for _, m in missing))
+    lines = [
+        f'"""Adapter of {path.name} for gradcheck: it imports from {modules}, which is not there. Give it those names below,',
+        f'or put the module beside it and delete this file. Then run: gradcheck verify {adapter}"""',
+        "",
+        "from pathlib import Path",
+        "",
+        "import numpy as np",
+        "",
+        "from gradcheck.subjects import load",
+        "",
+        f"student = load(str(Path(__file__).with_name({path.name!r})))",
+        "",
+    ]
+    for name, _ in missing:
+        known = KNOWN.get(name.lower())
+        body = f"{known}  # a guess: compare it with the original" if known else f'fill_in("{name}")'
+        taken = "*z" if name.endswith("_backward") else "z"
+        lines += [f'student["{name}"] = lambda {taken if known else "*values"}: {body}']
+    if any(n.lower() not in KNOWN for n, _ in missing):
+        lines[-len(missing) : -len(missing)] = [
+            "def fill_in(what):",
+            '    """Marks what gradcheck could not know."""',
+            '    raise NotImplementedError(f"fill in: {what}")',
+            "",
+            "",
+        ]
+        lines.insert(-len(missing), "")
+    lines += [
+        "globals().update({n: v for n, v in student.items() if not n.startswith('__')})",
+        '__name__ = student["__name__"]',
+        "",
+    ]
+    left = tuple(n for n, _ in missing if n.lower() not in KNOWN)
+    reason = f"{path.name} imports {', '.join(n for n, _ in missing)} from {modules}, which is not there"
+    return Proposal("adapter", reason, "\n".join(lines), left)
+
+
+def _unrecognised(members: Mapping[str, Any], path: Path, adapter: str, error: SubjectError) -> Proposal:
+    matches = [c.match(members, path.name) for c in CONVENTIONS.values()]
+    several = next((m for m in matches if m.candidates), None)
+    fits = [m for m in matches if m.adapter is not None]
+    if several is not None:
+        tables = [configuration(path, several.convention, c, certain=True, name=c) for c in several.candidates]
+        text = "\n".join(tables)
+        return Proposal("configuration", f"{path.name} holds several objects that follow {several.convention}", text)
+    if len(fits) > 1:
+        text = configuration(path, fits[0].convention, None, certain=False)
+        return Proposal("configuration", f"{path.name} follows {', '.join(m.convention for m in fits)}", text)
+    made = next(_adapters(members), None)
+    if made is None:
+        return Proposal(
+            "nothing", f"{path.name} has no class and no function that computes gradients by its name\n{error.message}"
+        )
+    text = HEAD.format(file=path.name, adapter=adapter) + made
+    left = tuple(dict.fromkeys(re.findall(r'fill_in\("([^"]+)"\)', made)))
+    return Proposal("adapter", _nearest(matches), text, left)
+
+
+def _nearest(matches: Sequence[Match]) -> str:
+    near = sorted((m for m in matches if m.found), key=lambda m: (len(m.missing), -len(m.found)))
+    if not near:
+        return "nothing in it is close to a convention"
+    return f"the nearest convention is {near[0].convention}; it lacks: {near[0].missing[0]}"
+
+
+def _adapters(members: Mapping[str, Any]) -> Iterator[str]:
+    """Adapter texts, the likeliest first: of a class with a backward method, then of a function."""
+    for name, cls in own_classes(members).items():
+        methods = {n: f for n, f in inspect.getmembers(cls, inspect.isfunction) if not n.startswith("__")}
+        backward = next((n for n in methods if n in BACKWARD or re.search(r"back|grad|train|fit|delta", n)), None)
+        if backward is not None:
+            yield "\n".join(["", "", *_class_lines(name, cls, methods, backward), ""])
+    functions = own_functions(members)
+    likely = [n for n in functions if re.search(r"(?i)back|grad|deriv|loss|cost|train|delta", n)]
+    for name in sorted(likely, key=lambda n: not re.search(r"(?i)back|grad|deriv|delta", n)):
+        yield "\n".join(["", "", *_function_lines(name, functions[name]), ""])
+    yield from _factory(members)
+
+
+def _factory(members: Mapping[str, Any]) -> Iterator[str]:
+    """An adapter of a function that takes sizes and makes a network out of closures."""
+    for name, function in own_functions(members).items():
+        if bind(function, CONSTRUCTOR).takes & {"sizes", "input"}:
+            yield "\n".join(["", "", *_factory_lines(name, function), ""])
+
+
+def _factory_lines(name: str, function: Callable[..., Any]) -> Iterator[str]:
+    yield "class Adapted:"
+    yield f'    """What {name} makes, as gradcheck calls it: W1, b1, ... are the very arrays that its functions use."""'
+    yield ""
+    yield "    def __init__(self, input_size, hidden_size, output_size):"
+    yield f"        self.made = student.{name}({_arguments(function, CONSTRUCTOR, _SIZES)})"
+    yield '        self.W1, self.b1, self.W2, self.b2 = fill_in("the arrays of self.made, by reference")'
+    yield ""
+    yield "    def forward(self, X):"
+    yield '        return fill_in("the outputs of self.made for X")'
+    yield ""
+    yield "    def backward(self, X, y):"
+    yield '        return fill_in("the gradients dW1, db1, dW2, db2 that self.made gives for X and y")'
+
+
+def _class_lines(name: str, cls: type, methods: Mapping[str, Any], backward: str) -> Iterator[str]:
+    yield f"class Adapted(student.{name}):"
+    yield f'    """{name} as gradcheck calls it: sizes first, then forward and backward."""'
+    yield ""
+    yield "    def __init__(self, input_size, hidden_size, output_size):"
+    yield f"        super().__init__({_arguments(cls, CONSTRUCTOR, _SIZES)})"
+    forward = next((n for n in methods if n in FORWARD), None)
+    if forward is None:
+        guess = next((n for n, f in methods.items() if n != backward and "X" in bind(f, WORDS).takes), None)
+        yield ""
+        yield "    def forward(self, X):"
+        yield (
+            f"        return self.{guess}({_arguments(methods[guess], WORDS, _VALUES)})"
+            if guess
+            else ('        return fill_in("the outputs of the network for X, one row a sample")')
+        )
+    if bind(methods[backward], WORDS).missing or backward not in BACKWARD:
+        yield ""
+        yield "    def backward(self, X, y):"
+        call = f"super().{backward}" if backward == "backward" else f"self.{backward}"
+        yield f"        return {call}({_arguments(methods[backward], WORDS, _VALUES)})"
+
+
+def _function_lines(name: str, function: Callable[..., Any]) -> Iterator[str]:
+    yield "def loss_and_gradients(params, X, y):"
+    yield '    """params: {"W1": (n_0, n_1), "b1": (n_1,), "W2": (n_1, n_2), "b2": (n_2,)}; X (m, n_0), y (m, n_2),'
+    yield '    or any other layout and number of layers. Returns the loss and the gradients under the same keys."""'
+    yield '    W1, b1, W2, b2 = (params[k] for k in ("W1", "b1", "W2", "b2"))'
+    yield f"    result = student.{name}({_arguments(function, WORDS, _VALUES)})"
+    yield '    loss = fill_in("the loss: part of result, or a call of its own")'
+    yield '    grads = fill_in("a dict of the gradients in result, by the keys of params")'
+    yield "    return loss, grads"
+
+
+def _arguments(function: Any, meanings: Mapping[str, Sequence[str]], values: Mapping[str, str]) -> str:
+    """The arguments of a call: what is understood written out, what is not marked."""
+    binding = bind(function, meanings)
+    named: dict[str, str | None] = {**binding.keywords, **dict.fromkeys(binding.missing)}
+    order = [p for p in inspect.signature(function).parameters if p in named]
+    return ", ".join(f"{p}={values[m]}" if (m := named[p]) is not None and m in values else _open(p) for p in order)
+
+
+def _open(parameter: str) -> str:
+    known = re.fullmatch(r"[Wb]\d", parameter)
+    return f"{parameter}={parameter}" if known else f'{parameter}=fill_in("{parameter}")'
+
+
+__all__: Sequence[str] = ["NOTES", "Proposal", "configuration", "missing_names", "proposal"]
