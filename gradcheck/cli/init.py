@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Print what would be written, and write nothing.")
 def init(target: str, output: Path | None, always: bool, dry_run: bool) -> int:
     """Write the configuration or the adapter that a file needs, with what is left to fill in marked. Never overwrites."""
-    from gradcheck.campaign.session import same_import_path  # lazily: these import numpy
+    from gradcheck.campaign.opening import same_import_path  # lazily: these import numpy
     from gradcheck.cli.delivery import print_stdout
     from gradcheck.subjects import check_path, load, split_target
     from gradcheck.subjects.proposals import proposal

@@ -244,6 +244,17 @@ def test_a_derivative_of_no_known_cost_is_judged_by_the_law(recognised, tmp_path
     assert any("whether it is a gradient at all" in note for note in found.notes)
 
 
+def test_one_layer_does_not_say_how_several_are_unrolled(recognised):
+    """A file that puts all weights first runs layer by layer too, and agrees at depth 1; two layers tell."""
+    found = recognised(FILES / "flat_sizes.py", Wanted())
+    assert found.trusted
+    assert found.layout.grouping == "weights_first"
+    assert ("unrolled", "all weights, then all biases, C order") in {(c.what, c.value) for c in found.conventions} or (
+        "unrolled",
+        "all weights, then all biases, F order",
+    ) in {(c.what, c.value) for c in found.conventions}
+
+
 def test_the_seed_changes_nothing_that_is_recognised(subject_of, row_major_pair):
     """Experiments on other numbers give the same answer."""
     subject, wanted = subject_of(row_major_pair()), Wanted((*TANH, activation_named("softmax")))

@@ -93,8 +93,11 @@ def test_a_mistake_below_an_unknown_cost_is_seen(tmp_path):
 
 
 def test_an_optimiser_is_refused(tmp_path):
-    """Momentum is named as the reason; no verdict on the gradient."""
-    source = SIZED.replace("            a = self", "            velocity = 0\n            a = self")
+    """Momentum shows at the second step, also where it begins anew in each call; no verdict on the gradient."""
+    source = SIZED.replace("        for _ in range(epochs)", "        v = 0\n        for _ in range(epochs)").replace(
+        "            self.W2 -= self.lr * self.a1.T @ d2",
+        "            v = 0.9 * v + self.a1.T @ d2\n            self.W2 -= self.lr * v",
+    )
     report = report_of(tmp_path, source)
     assert report.verdict in ("error", "inconclusive")
-    assert "no plain gradient descent (velocity)" in report.findings[0].detail
+    assert "the update remembers" in report.findings[0].detail

@@ -116,6 +116,9 @@ def _conventions(e: Experiments, layout: Layout, r: Repertoire, trusted: bool) -
     yield Recognised("weights", layout.weights)
     yield Recognised("samples", layout.samples)
     yield Recognised("bias", layout.bias)
+    if e.offer.convention == "flat_theta" and layout.bias in ("column", "vector", "row"):
+        grouping = {"layers": "layer by layer", "weights_first": "all weights, then all biases"}[layout.grouping]
+        yield Recognised("unrolled", f"{grouping}, {layout.order} order")
     if not trusted:
         return
     yield Recognised(

@@ -35,6 +35,8 @@ class Experiments:
         self.notes: list[str] = []
         self.first_failure: SubjectError | None = None
         self.unknown_cost = False
+        self.partial = False
+        """Whether a layout fits at one depth and, although it runs, not at another: one layer unrolls in more ways than one."""
 
     def pairs(self) -> list[tuple[Activation, Cost]]:
         return [(f, c) for c, f in product(self.costs, self.activations) if legal(c, f.range, f.name)]

@@ -23,15 +23,20 @@ def fixed(e: Experiments) -> Recognition:
     """The recognition of a subject whose file says what it computes."""
     search = _by_output if e.offer.declares_output else _by_value
     fits: list[Recognition] = []
+    partial: list[Recognition] = []
     for layout in e.offer.layouts:
         for outputs in e.width_variants():
             e.outputs = outputs
+            e.partial = False
             found = search(e, layout)
+            if found is not None and e.partial:
+                partial.append(found)
+                continue
             if found is not None and e.well_formed(layout, found.repertoire.heads[0]):
                 return found
             fits += [found] if found is not None else []
-    if fits:
-        return fits[0]
+    if fits or partial:
+        return (fits or partial)[0]
     if e.wanted.scale is not None:
         return _at_the_scale_that_was_said(e, e.wanted.scale)
     return _unrecognised(e)
@@ -58,6 +63,7 @@ def _by_value(e: Experiments, layout: Layout) -> Recognition | None:
         told = e.activations if e.offer.told_activations else e.activations[:1]
         matches = [m for f in told if (m := _match_value(e, f, depth, layout)) is not None]
         if matches:
+            e.partial = ran > 0
             return _from_matches(e, matches, depth, layout)
         ran += e.failure is None
     return None
