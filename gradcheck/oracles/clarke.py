@@ -25,11 +25,15 @@ EXPLAINED = 4.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Interval:
-    """Slopes centre ± radius of the elements `at` a kink; elsewhere radius is 0 and centre means nothing."""
+    """Slopes centre ± radius of the elements `at` a kink; elsewhere radius is 0 and centre means nothing.
+
+    follows: elements that have no choice of their own: what the others of their column gain, they lose (the target of a hinge).
+    """
 
     at: Array
     centre: Array
     radius: Array
+    follows: Array | None = None
 
     @property
     def largest(self) -> Array:
@@ -39,9 +43,11 @@ class Interval:
 
     def ends(self) -> Iterator["Interval"]:
         """One kink at a time with its centre at the upper end."""
-        for index in np.argwhere(self.at):
-            moved = self.centre.copy()
-            moved[tuple(index)] += self.radius[tuple(index)]
+        follows = np.zeros_like(self.at) if self.follows is None else self.follows
+        for index in np.argwhere(self.at & ~follows):
+            moved, gain = self.centre.copy(), self.radius[tuple(index)]
+            moved[tuple(index)] += gain
+            moved[:, index[1]] -= gain * follows[:, index[1]]
             yield replace(self, centre=moved)
 
 

@@ -243,7 +243,8 @@ def _cost_kinks(cost: Cost, at: tuple[Array, Array, Array], reach: Array, explai
         found = np.stack([vjp(a + sign * way * distance, y, one) for way in ways for sign in (1.0, -1.0)])
         return found.max(axis=0), found.min(axis=0)
 
-    return interval(lambda: hull(next_number(a)), (*hull(reach), G), explained)
+    found = interval(lambda: hull(next_number(a)), (*hull(reach), G), explained)
+    return replace(found, follows=y > 0) if found is not None and cost.function is COSTS["hinge"].function else found
 
 
 def _absolute_hessian(case: Case, a: Array, E: Array) -> Array:
