@@ -90,7 +90,7 @@ def visible(right: Zonotope) -> Array:
 def _refuted(comparison: Comparison, claim: Estimate, right: Zonotope, nearest: Array) -> Comparison:
     given = _flat(claim.value, right.names)[right.known]
     worst = int(np.argmax(np.abs(given - nearest) / right.error))
-    name, index = _place(claim.value, right.names, int(np.flatnonzero(right.known)[worst]))
+    name, index = place(claim.value, right.names, int(np.flatnonzero(right.known)[worst]))
     shown = Discrepancy(name, index, float(given[worst]), float(nearest[worst]), float(right.error[worst]), ORACLE)
     return replace(comparison, excess={**comparison.excess, name: float("inf")}, discrepancies=(shown,))
 
@@ -124,7 +124,7 @@ def _flat(arrays: Mapping[str, Array], names: Sequence[str]) -> Array:
     return np.concatenate([np.ravel(arrays[n]) for n in names])
 
 
-def _place(arrays: Arrays, names: Sequence[str], k: int) -> tuple[str, tuple[int, ...]]:
+def place(arrays: Arrays, names: Sequence[str], k: int) -> tuple[str, tuple[int, ...]]:
     """Name and index of component k of the flattened arrays."""
     for n in names:
         if k < arrays[n].size:

@@ -13,13 +13,14 @@ from gradcheck.checks.claim_noise import claim_error
 from gradcheck.checks.comparison import Discrepancy, compare
 from gradcheck.checks.ladder import NO_POWER, Examination, Fault, clean, effects, own_discrepancies, structure
 from gradcheck.checks.laws import linear
+from gradcheck.checks.limits import beyond_limits, unsettled
 from gradcheck.checks.operations import Trusted
 from gradcheck.checks.own_cost import why_silent
 from gradcheck.checks.projection import ATTEMPTS, miss_scale
 from gradcheck.errors import SubjectError
 from gradcheck.networks import OperationCase
 from gradcheck.numerics import Array, Arrays, Estimate, axpy, basis, random_direction
-from gradcheck.oracles.finite_difference import RATIO, Derivative, directional, ladder, ladder_points
+from gradcheck.oracles.finite_difference import AT_KINK, RATIO, Derivative, directional, ladder, ladder_points
 from gradcheck.oracles.one_sided import Sides, sides
 from gradcheck.subjects.function import ROUNDOFF
 from gradcheck.subjects.layout import Layout
@@ -33,10 +34,14 @@ LAYOUT = Layout()
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """An examination; kinks: for each argument that stands on one, where between the two slopes the claim lies, 0 … 1."""
+    """An examination; kinks: for each argument that stands on one, where between the two slopes the claim lies, 0 … 1.
+
+    at_kink: whether the point stands on a kink at all.
+    """
 
     examination: Examination
     kinks: Mapping[str, float]
+    at_kink: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,18 +146,36 @@ def _judged(
     if bad is not None:
         return Examined(bad, {})
     if trusted is None:
-        return _own_only(differences, claim, own)
+        return _within_limits(_own_only(differences, claim, own, attempt), differences, attempt)
     cell = _triangle(claim, trusted, own, value, worth_of(differences.case.dtype, NO_POWER))
-    return _kink_or(cell, differences, claim) if cell.fault is Fault.BACKWARD else Examined(cell, {})
-
-
-def _kink_or(cell: Examination, differences: Differences, claim: Estimate) -> Examined:
-    """Another element of the Clarke interval than jax's is a convention; anything else stays the cell of the triangle."""
-    at = [_components(differences, claim, n) for n in cell.wrong]
-    if any(a.fault is not None or not a.kinks for a in at):
+    if cell.fault is not Fault.BACKWARD:
         return Examined(cell, {})
-    clean = Examination(None, "components", components=sum(a.checked for a in at))
-    return Examined(clean, {n: k for a in at for n, k in a.kinks.items()})
+    return _within_limits(_kink_or(cell, differences, (claim, trusted.pullback), attempt), differences, attempt)
+
+
+def _within_limits(found: Examined, differences: Differences, attempt: int) -> Examined:
+    """What stands on a kink must lie between its limits, jointly and output by output."""
+    if found.examination.fault is not None or not found.at_kink:
+        return found
+    case = differences.case
+    fault = beyond_limits(differences.subject, case, ROUNDOFF[case.dtype], attempt)
+    return found if fault is None else Examined(fault, {})
+
+
+def _kink_or(
+    cell: Examination, differences: Differences, estimates: tuple[Estimate, Estimate], attempt: int
+) -> Examined:
+    """Another slope at a kink than jax's is a convention, where every component that differs depends on the kink's side."""
+    (claim, trusted), case = estimates, differences.case
+    depend = unsettled(differences.subject, case, ROUNDOFF[case.dtype], attempt)
+    for n in cell.wrong:
+        differs = np.abs(claim.value[n] - trusted.value[n]) > claim.error[n] + trusted.error[n]
+        if depend is None or not np.any(depend[n]) or np.any(differs & ~depend[n]):
+            return Examined(cell, {})
+    at = [_components(differences, claim, n, depend) for n in cell.wrong]
+    checked = sum(a.checked for a in at)
+    clean = Examination(None, "components", components=checked, silent="" if checked else AT_KINK)
+    return Examined(clean, {n: k for a in at for n, k in a.kinks.items()}, at_kink=True)
 
 
 def _nonfinite(
@@ -189,7 +212,7 @@ def _miss(claim: Estimate, v: Arrays, derivative: Derivative) -> float:
 
 
 def _own_only(
-    differences: Differences, claim: Estimate, own: Mapping[str, tuple[Arrays, Derivative]]
+    differences: Differences, claim: Estimate, own: Mapping[str, tuple[Arrays, Derivative]], attempt: int
 ) -> Examined:  # fmt: skip
     ratios = _ratios(claim, own)
     known = {n: r for n, r in ratios.items() if r is not None}
@@ -198,17 +221,21 @@ def _own_only(
         message = "the claim is not the derivative of its own forward pass"
         shown = own_discrepancies(claim, own, known)
         return Examined(Examination(Fault.BACKWARD, "projection", message, wrong[0], shown, wrong=wrong), {})
-    miss = {n: _miss(claim, *own[n]) for n in known}
+    open_ = [n for n, r in ratios.items() if r is None or own[n][1].reason == AT_KINK]
+    miss = {n: _miss(claim, *own[n]) for n in known if n not in open_}
     kinks: dict[str, float] = {}
-    components, telling = len(known), any(m < worth_of(differences.case.dtype, USABLE) for m in miss.values())
-    for n in (n for n, r in ratios.items() if r is None):
-        at = _components(differences, claim, n)
+    components, telling = len(miss), any(m < worth_of(differences.case.dtype, USABLE) for m in miss.values())
+    case = differences.case
+    depend = unsettled(differences.subject, case, ROUNDOFF[case.dtype], attempt) if open_ else None
+    for n in open_:
+        at = _components(differences, claim, n, depend)
         if at.fault is not None:
             return Examined(at.fault, {})
         components, telling = components + at.checked, telling or at.telling
         kinks.update(at.kinks)
     silent = "" if telling else why_silent(claim.value)
-    return Examined(Examination(None, "projection", miss=miss, components=components, silent=silent), kinks)
+    found = Examination(None, "projection", miss=miss, components=components, silent=silent)
+    return Examined(found, kinks, at_kink=bool(open_))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +248,13 @@ class _Componentwise:
     telling: bool = False
 
 
-def _components(differences: Differences, claim: Estimate, name: str) -> _Componentwise:
-    """Component by component: smooth ones against the derivative, those at a kink against the interval of slopes."""
+def _components(
+    differences: Differences, claim: Estimate, name: str, depend: Mapping[str, Array] | None
+) -> _Componentwise:
+    """Component by component: smooth ones against the derivative; those at a kink count where they are between the two slopes.
+
+    depend: which components depend on the side of a kink, by `unsettled`; None: not known, those with two slopes do.
+    """
     arguments = differences.case.arguments
     indices = list(np.ndindex(arguments[name].shape))[:MOST_COMPONENTS]
     checked, kinks, telling = 0, {}, False
@@ -232,20 +264,19 @@ def _components(differences: Differences, claim: Estimate, name: str) -> _Compon
         size = abs(g) + max(abs(low), abs(high))
         if not np.isfinite(low + high) or slopes.left.error + slopes.right.error > USABLE * max(size, 1e-6):
             continue
-        jump = high - low if slopes.kink else 0.0
-        if low - jump - e <= g <= high + jump + e:
-            inside = low - e <= g <= high + e
-            checked += inside
-            telling = telling or (inside and size > 0)
-            if inside and slopes.kink:
+        if low - e <= g <= high + e:
+            checked += 1
+            telling = telling or size > 0
+            if slopes.kink:
                 kinks[name] = float(np.clip((g - slopes.left.value) / (slopes.right.value - slopes.left.value), 0, 1))
             continue
+        if slopes.kink if depend is None else depend[name][index]:
+            continue
         shown = Discrepancy(name, index, g, (low + high) / 2, (high - low) / 2 + e, "one-sided differences")
-        where = (
-            "outside both one-sided derivatives at a kink" if slopes.kink else "not the derivative of its own primal"
+        message = "the claim is not the derivative of its own primal"
+        return _Componentwise(
+            checked, {}, Examination(Fault.BACKWARD, "components", message, name, (shown,), wrong=(name,))
         )
-        fault = Examination(Fault.BACKWARD, "components", f"the claim is {where}", name, (shown,), wrong=(name,))
-        return _Componentwise(checked, {}, fault)
     return _Componentwise(checked, kinks, telling=telling)
 
 
