@@ -5,7 +5,7 @@ Cells of a CSV that a spreadsheet would take for a formula get an apostrophe in 
 
 import csv
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
 
@@ -33,8 +33,13 @@ class Row:
     line: str
     convention: str
     cases: int
-    seconds: str
+    seconds: float | None
     others: int
+
+    @property
+    def time(self) -> str:
+        """``1.2 s``; empty where it is not known."""
+        return "" if self.seconds is None else f"{self.seconds:.1f} s"
 
 
 def rows(reports: Sequence[Report]) -> list[Row]:
@@ -62,7 +67,7 @@ def collect(reports: Sequence[Report]) -> str:
     names = [row.subject.removeprefix(folder) for row in found]
     width = min(max(map(len, names), default=0), 44)
     for row, name in zip(found, names, strict=True):
-        head = f"{row.verdict.upper():12}  {_cut(name, width):{width}}  {row.seconds:>6}  "
+        head = f"{row.verdict.upper():12}  {_cut(name, width):{width}}  {row.time:>6}  "
         lines.append(f"{head}{_said(row)}".rstrip())
     return wording.defused("\n".join([*lines, "", counts(reports)]) + "\n")
 
@@ -108,7 +113,7 @@ def _row(report: Report) -> Row:
         line=str(finding.lines[0].number) if finding and finding.lines else "",
         convention=wording.one_line(report.subject.convention or ""),
         cases=report.tally.cases,
-        seconds=f"{seconds:.1f} s" if isinstance(seconds, (int, float)) and 0 <= seconds < 1e9 else "",
+        seconds=float(seconds) if isinstance(seconds, (int, float)) and 0 <= seconds < 1e9 else None,
         others=max(0, len(report.findings) - 1),
     )
 
@@ -133,6 +138,8 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
-def _cell(value: str | int) -> str | int:
-    risky: Mapping[bool, str] = {True: "'", False: ""}
-    return value if isinstance(value, int) else f"{risky[value[:1] in ('=', '+', '-', '@')]}{value}"
+def _cell(value: str | float | None) -> str | float:
+    """Text that begins like a formula gets an apostrophe; numbers stay numbers."""
+    if not isinstance(value, str):
+        return "" if value is None else value
+    return f"'{value}" if value[:1] in ("=", "+", "-", "@") else value

@@ -37,6 +37,7 @@ def test_the_csv_can_be_read_back(samples):
     """A header, and a row for each, in the order of the table."""
     rows = list(csv.DictReader(StringIO(summary.to_csv(samples.every()))))
     assert [r["verdict"] for r in rows] == ["error", "fail", "fail", "inconclusive", "pass"]
+    assert rows[-1]["seconds"] == "1.25"
     assert (
         next(r for r in rows if r["subject"] == "student.py" and r["verdict"] == "fail")["explanation"]
         == "missing_derivative"
