@@ -80,9 +80,16 @@ def selftest(targets: tuple[str, ...], **options: Any) -> int:
         msg = "nothing to plant: give a PATH, or leave out --no-catalogue"
         raise click.UsageError(msg)
     said = _said(options)
-    tests = [_planted(None, {}, plan, options)] if catalogue else []
-    tests += [_planted(job, said, plan, options) for job in work]
-    _deliver(tests, options["output_format"], options["output"])
+    at_once = options["output_format"] == "rich" and options["output"] is None
+    tests: list[SelfTest] = []
+    for job in [*([None] if catalogue else []), *work]:
+        tests.append(_planted(job, said if job else {}, plan, options))
+        if (
+            at_once
+        ):  # a file may take minutes: what is known of the others is not to wait for it, nor to be lost with it
+            _deliver(tests[-1:], "rich", None, first=len(tests) == 1)
+    if not at_once:
+        _deliver(tests, options["output_format"], options["output"])
     return worst(test.exit_code for test in tests)
 
 
@@ -146,7 +153,7 @@ def _reporter(bar: "Progress | None", *, quiet: bool) -> Any:
     return report
 
 
-def _deliver(tests: Sequence["SelfTest"], output_format: str, output: Path | None) -> None:
+def _deliver(tests: Sequence["SelfTest"], output_format: str, output: Path | None, *, first: bool = True) -> None:
     from gradcheck.cli.delivery import print_stdout, write_output
     from gradcheck.render import selftest as render
 
@@ -155,7 +162,7 @@ def _deliver(tests: Sequence["SelfTest"], output_format: str, output: Path | Non
     elif output_format == "markdown":
         text = render.to_markdown(tests, shlex.join(["gradcheck", *sys.argv[1:]]))
     else:
-        text = "\n".join(render.to_text(test) for test in tests)
+        text = ("" if first else "\n") + "\n".join(render.to_text(test) for test in tests)
     if output is None:
         print_stdout(text)
     else:
