@@ -21,6 +21,7 @@ from gradcheck.subjects import (
     nielsen,
     parameter_dict,
     row_major,
+    sequence_loss,
     tape_operator,
     theta_bias_unit,
     training,
@@ -72,9 +73,15 @@ CONVENTIONS: Mapping[str, Convention] = {
     "model_object": model_object,
     "training": training,
     "training_script": training_script,
+    "sequence_loss": sequence_loss,
 }
 BY_NAME_ONLY = frozenset({"row_major"})
-TIERS = (frozenset({"model_functions", "model_object"}), frozenset({"training"}), frozenset({"training_script"}))
+TIERS = (
+    frozenset({"model_functions", "model_object"}),
+    frozenset({"training"}),
+    frozenset({"training_script"}),
+    frozenset({"sequence_loss"}),
+)
 """Each is looked for only where no whole network of an earlier kind is: the general after the special, and what only trains
 last, because a class that exposes its gradient also trains."""
 NOTHING_SAID = SubjectConfiguration()
@@ -90,7 +97,10 @@ def detect(members: Mapping[str, Any], name: str, configuration: SubjectConfigur
     if configuration.convention is not None:
         return _configured(members, name, configuration.convention)
     matches: list[Match] = []
+    fits: dict[str, Adapter] = {}
     for tier in _tiers():
+        if fits and tier == ["sequence_loss"]:  # single layers beside a recurrent loss: the layers say more
+            break
         matches += [CONVENTIONS[n].match(members, name) for n in tier]
         fits = {m.convention: m.adapter for m in matches if m.adapter is not None}
         networks = {n: adapter for n, adapter in fits.items() if adapter.offer.kind == "network"}

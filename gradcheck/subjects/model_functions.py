@@ -39,7 +39,7 @@ from gradcheck.subjects.model_calls import (
 from gradcheck.subjects.parameter_structures import Structure, structures
 from gradcheck.subjects.protocol import Call, Malformed, Offer, scalar
 from gradcheck.subjects.samples import add_up
-from gradcheck.subjects.source import ACTIVATION_WORDS, COST_WORDS, constants, mentioned, reachable, tree_of, words
+from gradcheck.subjects.source import ACTIVATION_WORDS, COST_WORDS, constants, globals_used, mentioned, reachable
 from gradcheck.subjects.trial import small_case
 
 NAME = "model_functions"
@@ -353,7 +353,7 @@ def _uses(p: Part) -> bool:
 def global_parameters(function: Callable[..., Any], members: Mapping[str, Any]) -> dict[str, str]:
     """W1, b1, … -> the module's globals that hold them and that the function, or what it calls, names."""
     space = getattr(function, "__globals__", {})
-    used: set[str] = set().union(*(words(tree_of(f)) for f in reachable([function]))) if space else set()
+    used = globals_used([function])
     found = {n: named for n, v in space.items() if isinstance(v, np.ndarray) and n in used and (named := name_of((n,)))}
     numbers = [k for _, k in found.values() if k is not None]
     if not found or len(numbers) != len(found):

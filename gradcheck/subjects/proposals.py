@@ -89,14 +89,15 @@ class Proposal:
 
 def proposal(members: Mapping[str, Any], path: Path, adapter: str, object_name: str | None = None) -> Proposal:
     """What a loaded file needs. adapter: the name that an adapter would get."""
-    missing = list(missing_names(path))
+    used = _names_used(members)
+    missing = [(n, m) for n, m in missing_names(path) if n in used]
     try:
         found = detect(members, path.name)
     except SubjectError as error:
         if missing and not object_name:
             return _with_definitions(path, adapter, missing)
         return _unrecognised(members, path, adapter, error)
-    if missing and _names_used(members) & {n for n, _ in missing}:
+    if missing:
         return _with_definitions(path, adapter, missing)
     convention = found.offer.convention
     reason = f"{path.name} is recognised as {convention}: run `gradcheck verify {_target(path, object_name)}`"
@@ -122,14 +123,25 @@ def configuration(
 
 def missing_names(path: Path) -> Iterator[tuple[str, str]]:
     """(name, module) of what the file imports from modules that are not there."""
+    for node in _nodes(path):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level and not _there(node.module, path):
+            yield from ((alias.asname or alias.name, node.module) for alias in node.names)
+
+
+def _nodes(path: Path) -> Iterator[ast.AST]:
     for unit in units_of(path):
         try:
             tree = parsed(unit, unit.text if path.suffix == ".ipynb" else path.read_bytes()).tree
         except (SyntaxError, ValueError, GradcheckError):
             continue
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.module and not node.level and not _there(node.module, path):
-                yield from ((alias.asname or alias.name, node.module) for alias in node.names)
+        yield from ast.walk(tree)
+
+
+def _unpacked(path: Path) -> set[str]:
+    """The functions whose result is unpacked into two: A, cache = sigmoid(Z)."""
+    assigned = [n for n in _nodes(path) if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call)]
+    pairs = [n for n in assigned if isinstance(n.targets[0], ast.Tuple) and len(n.targets[0].elts) == 2]
+    return {n.value.func.id for n in pairs if isinstance(n.value, ast.Call) and isinstance(n.value.func, ast.Name)}
 
 
 def _there(module: str, path: Path) -> bool:
@@ -163,8 +175,10 @@ def _with_definitions(path: Path, adapter: str, missing: Sequence[tuple[str, str
         f"student = load(str(Path(__file__).with_name({path.name!r})))",
         "",
     ]
+    pairs = _unpacked(path)
     for name, _ in missing:
         known = KNOWN.get(name.lower())
+        known = f"({known}, z)" if known and name in pairs else known
         body = f"{known}  # a guess: compare it with the original" if known else f'fill_in("{name}")'
         taken = "*z" if name.endswith("_backward") else "z"
         lines += [f'student["{name}"] = lambda {taken if known else "*values"}: {body}']
@@ -209,7 +223,10 @@ def _unrecognised(members: Mapping[str, Any], path: Path, adapter: str, error: S
 
 
 def _nearest(matches: Sequence[Match]) -> str:
-    near = sorted((m for m in matches if m.found), key=lambda m: (len(m.missing), -len(m.found)))
+    whole = ("model_object", "model_functions")
+    near = sorted(
+        (m for m in matches if m.found), key=lambda m: (m.convention not in whole, len(m.missing), -len(m.found))
+    )
     if not near:
         return "nothing in it is close to a convention"
     return f"the nearest convention is {near[0].convention}; it lacks: {near[0].missing[0]}"

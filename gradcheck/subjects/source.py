@@ -60,6 +60,12 @@ def reachable(functions: Iterable[Any]) -> list[Any]:
     return found
 
 
+def globals_used(functions: Iterable[Any]) -> set[str]:
+    """The names that the functions, and those of the same file that they call, look up outside themselves."""
+    codes = [getattr(inspect.unwrap(f), "__code__", None) for f in reachable(functions)]
+    return {n for code in codes if code is not None for n in code.co_names}
+
+
 def words(tree: ast.AST | None) -> set[str]:
     """All identifiers, attribute names and short strings of a tree."""
     return {w for node in _nodes(tree) for w in _words_of(node)}

@@ -6,7 +6,9 @@ reasons. The table goes to reports/wild.md; a repository that is not there is na
 """
 
 import argparse
+import contextlib
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,8 @@ from typing import Any
 
 import gradcheck
 from gradcheck.report import Report
+from gradcheck.subjects import load
+from gradcheck.subjects.proposals import proposal
 
 HERE = Path(__file__).parent
 QUICK = 6
@@ -31,6 +35,7 @@ class Row:
     detected: str
     right: bool | None
     detail: str
+    configuration: str = "none"
 
 
 def main(arguments: list[str]) -> int:
@@ -54,6 +59,7 @@ def main(arguments: list[str]) -> int:
     figures = {
         "subjects": len(found),
         "detected": sum(bool(r.detected) for r in found),
+        "without_configuration": sum(bool(r.detected) and r.configuration == "none" for r in found),
         "right": sum(bool(r.right) for r in found),
         "false_alarms": alarms,
         "skipped": [r.subject["repository"] for r in rows if r.right is None],
@@ -70,11 +76,35 @@ def row_of(subject: dict[str, Any], repositories: Path, scratch: Path, examples:
     file = root / subject["file"]
     if not file.is_file():
         return Row(subject, "skipped", "", None, "the file is not there")
-    report = gradcheck.verify(str(file), object=subject.get("object"), max_examples=examples)
+    needed = []
+    for name, text in subject.get("files", {}).items():
+        (file.parent / name).write_text(text)
+        needed.append(f"a file {name}")
+    with contextlib.chdir(file.parent):  # a file may read others beside it
+        report = gradcheck.verify(file.name, object=subject.get("object"), max_examples=examples, time_limit=60)
+    if report.verdict == "error":
+        adapter, lines = adapted(file, subject.get("object"))
+        if adapter is not None:
+            report = gradcheck.verify(str(adapter), max_examples=examples, time_limit=60)
+            needed.append(f"`gradcheck init` ({lines} lines of it the file's own names)")
     detected = report.subject.convention or ""
-    refused = not detected and report.verdict in ("error", "inconclusive")
+    refused = report.verdict == "error" and not report.tally.cases
     verdict = "refused" if refused else report.verdict
-    return Row(subject, verdict, detected, verdict == subject["expected"], short(report))
+    right = verdict == subject["expected"]
+    return Row(subject, verdict, "" if refused else detected, right, short(report), ", ".join(needed) or "none")
+
+
+def adapted(file: Path, object_name: str | None) -> tuple[Path | None, int]:
+    """The adapter that `gradcheck init` writes, where it leaves nothing to fill in, and how many names it defines."""
+    place = file.with_name("adapter_of_it.py")
+    try:
+        found = proposal(load(str(file), object_name), file, place.name, object_name)
+    except gradcheck.SubjectError:
+        return None, 0
+    if found.kind != "adapter" or found.open:
+        return None, 0
+    place.write_text(found.text)
+    return place, found.text.count("student[") - 1
 
 
 def short(report: Report) -> str:
@@ -89,14 +119,21 @@ def checkout(place: Path, scratch: Path) -> Path | None:
     git = next(
         (g for g in (place / "repo" / ".git", place / "repo", place / ".git", place) if (g / "HEAD").is_file()), None
     )
-    if git is None:
-        return place if place.is_dir() else None
     target = scratch / place.name
+    if git is None and place.is_dir() and not target.exists():
+        shutil.copytree(place, target, ignore=_other_files)
+    if git is None:
+        return target if target.exists() else None
     if not target.exists():
         names = _git(git, "ls-tree", "-r", "--name-only", "-z", "HEAD").decode().split("\0")
         for name in (n for n in names if n.endswith((".py", ".ipynb"))):
             _write(target / name, git, name)
     return target
+
+
+def _other_files(folder: str, names: list[str]) -> list[str]:
+    """What is neither a folder nor Python nor a notebook."""
+    return [n for n in names if not n.endswith((".py", ".ipynb")) and not (Path(folder) / n).is_dir()]
 
 
 def _write(path: Path, git: Path, name: str) -> None:
@@ -119,10 +156,11 @@ def table(rows: list[Row], examples: int) -> str:
         "",
         f"`python -m tests.benchmarks.wild --repos DIR --max-examples {examples}`",
         "",
-        "Each file as it is, without any configuration. Right: whether the verdict is what reading the code says.",
+        "Each file as it is. Configuration: what had to be said or added before it could be run. Right: whether the verdict is",
+        "what reading the code says.",
         "",
-        "| repository | file | kind | detected | verdict | right | why |",
-        "|---|---|---|---|---|---|---|",
+        "| repository | file | kind | detected | configuration | verdict | right | why |",
+        "|---|---|---|---|---|---|---|---|",
         *(_line(r) for r in rows),
         "",
     ]
@@ -138,6 +176,7 @@ def _line(r: Row) -> str:
         f"`{file}`",
         s["convention"],
         r.detected or "–",
+        r.configuration,
         f"{r.verdict} ({r.detail})",
         right,
         s["reason"],
