@@ -33,8 +33,14 @@ def named(
     if len(several) < ENOUGH or not all(_clean(c, examine) for c in (with_two_samples(case), *several)):
         return finding
     words = "only a batch of one is wrong, the same network with two samples is right (an axis squeezed away?)"
-    code = finding.code if finding.code.name.startswith("GC3") else Code.GC209
+    code = finding.code if _of_the_cost(finding) else Code.GC209
     return replace(finding, code=code, detail=f"{words}: {finding.detail}")
+
+
+def _of_the_cost(finding: Finding) -> bool:
+    """A factor that was found in an equation of the gradient (GC303 with a place in BP1) is none of its cost."""
+    equations = any(p.equation.startswith("BP") for p in finding.places)
+    return finding.code.name.startswith("GC3") and not equations
 
 
 def with_two_samples(case: Case) -> Case:
