@@ -33,7 +33,8 @@ def test_a_subject_that_dies_when_it_is_watched_loses_the_line_only(tmp_path):
     path = tmp_path / "network.py"
     path.write_text(text.replace(head, head + "    import os, sys\n    if sys.gettrace():\n        os._exit(3)\n"))
     (finding,) = gradcheck.verify(str(path), max_examples=12, in_process=False).findings
-    assert (finding.code.name, finding.lines) == ("GC402", ())
+    assert finding.code.name == "GC402"
+    assert all(not line.sure and line.reason.startswith("a guess") for line in finding.lines)
     assert finding.explanations
 
 
