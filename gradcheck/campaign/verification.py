@@ -31,7 +31,7 @@ from gradcheck.checks.localisation import Place
 from gradcheck.checks.network_laws import RUNG as LAWS
 from gradcheck.checks.projection import CONFIDENCE
 from gradcheck.checks.symmetry import SOMETHING
-from gradcheck.errors import FATAL, SubjectError
+from gradcheck.errors import FATAL, SubjectError, UsageError
 from gradcheck.networks import Case, OperationCase, Point
 from gradcheck.numerics import Arrays
 from gradcheck.oracles.audit import audit_if_due
@@ -197,6 +197,13 @@ class _Campaign:
         return self._outcome([self._for_one_sample(f) for f in findings])
 
     def _for_one_sample(self, finding: Finding) -> Finding:
+        try:
+            return self._of_some_calls(finding)
+        except (SubjectError, UsageError):  # its process may be gone since it was diagnosed; the finding stands
+            return finding
+
+    def _of_some_calls(self, finding: Finding) -> Finding:
+        """The finding under the name that it has where only the first call, or only a batch of one, is wrong."""
         if self.recognition.trusted and self.recognition.repertoire.fixed is None:
             finding = first_call.named(finding, lambda case: self._examine(case, differences=False))
         others = corner_cases(self.recognition.repertoire, self.options.seed)
