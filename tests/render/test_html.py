@@ -162,6 +162,6 @@ def test_a_browser_draws_it(samples, tmp_path):
     page.write_text(html.collect(samples.every()), encoding="utf-8")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
     done = subprocess.run(
-        ["chromium", *flags, "--dump-dom", page.as_uri()], check=True, capture_output=True, text=True, timeout=60
+        ["chromium", *flags, "--dump-dom", page.as_uri()], check=True, capture_output=True, text=True, timeout=180
     )
     assert "Suggested edit" in done.stdout
