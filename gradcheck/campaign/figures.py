@@ -2,6 +2,7 @@
 derivative. Asked last of all, and only where a finding is about values; whatever goes wrong costs the figure and nothing else.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,8 @@ from gradcheck.subjects import Layout, Subject
 NUMBERS = 400
 """Tensors of a counterexample are drawn up to so many numbers in all."""
 POINTS = 60
+SECONDS = 10.0
+"""A slow subject is asked no more for figures after this time; what is known by then is drawn."""
 _DRAWS = 8
 _CURVED = frozenset({Code.GC401, Code.GC402, Code.GC501})
 _VALUES = _CURVED | {Code.GC106, Code.GC303, Code.GC304, Code.GC403, Code.GC404, Code.GC405, Code.GC601}
@@ -64,8 +67,11 @@ class _Asker:
 
     def __init__(self, subject: Subject, layout: Layout) -> None:
         self.subject, self.layout = subject, layout
+        self.deadline = time.monotonic() + SECONDS
 
     def __call__(self, case: Case) -> Arrays | None:
+        if time.monotonic() > self.deadline:
+            return None
         try:
             claim = self.subject.vjp(case, self.layout)[1](case.cotangent)
         except SubjectError as error:
