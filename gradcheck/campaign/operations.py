@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradcheck.campaign.at_kinks import WORDS, examined_at_kinks, slopes_said
 from gradcheck.campaign.chains import in_chain
 from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
 from gradcheck.campaign.ignoring import Ignoring, told
@@ -109,6 +110,12 @@ def verify_function(subject: Subject, layout: Layout, draw: Draw, reference: Ref
         if options.progress is not None:
             options.progress(k + 1, options.max_examples)
     notes = tuple(f"{case.operation}: {note}" for note in told(ignoring.counts, options.max_examples))
+    for found, at in examined_at_kinks(subject, layout, draw, reference, options.seed) if checked else ():
+        if found.fault is not None and not ignoring.whole(_finding(found, at).code):
+            finding = replace(_finding(found, at), detail=f"{found.message}{WORDS.get(str(layer_of(at)), '')}")
+            return Outcome((finding,), Tally(checked, components, silent.total(), dict(silent)), ())
+        checked, components = checked + 1, components + found.components
+        notes = notes or tuple(f"{at.operation}: {said}" for said in slopes_said(subject, layout, at))
     tally = Tally(checked, components, silent.total(), dict(silent))
     code = Code.GC951 if ignoring.counts else Code.GC952
     nothing = (vacuous(silent, code),) if silent and not checked else ()

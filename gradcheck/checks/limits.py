@@ -30,6 +30,7 @@ REACH = 1e-5
 MOST_OUTPUTS, MOST_AXES = 8, 16
 FINEST = 1e-7
 """Coarser than this unit roundoff, the points beside are the point itself."""
+_FIRST = 12
 _APART = 1e-3
 """Limits that are nearer than this, relative to the largest, are one: a kink that hardly is one proves nothing."""
 ORACLE = "its own claims beside the kink"
@@ -62,15 +63,17 @@ def unsettled(subject: Subject, case: OperationCase, u: float, attempt: int) -> 
     return {n: p.reshape(a.shape) for (n, a), p in zip(case.arguments.items(), parts, strict=True)}
 
 
-def beyond_limits(subject: Subject, case: OperationCase, u: float, attempt: int) -> Examination | None:
+def beyond_limits(
+    subject: Subject, case: OperationCase, u: float, attempt: int, outputs: int = MOST_OUTPUTS
+) -> Examination | None:
     """A fault where the claim of some output lies outside the segment between its two limits; else None.
 
-    u: unit roundoff of the claims. Each attempt takes fresh directions.
+    u: unit roundoff of the claims. outputs: how many are looked at, those that bend most. Each attempt takes fresh directions.
     """
     if u > FINEST:
         return None
     directions = _around(case, attempt)
-    for k in _kinked_outputs(subject, case, directions[:8]):
+    for k in _kinked_outputs(subject, case, directions[:8])[:outputs]:
         cotangent = np.zeros(case.cotangent.size)
         cotangent[k] = 1.0
         alone = replace(case, cotangent=cotangent.reshape(case.cotangent.shape))
@@ -115,7 +118,10 @@ def _kinked_outputs(subject: Subject, case: OperationCase, directions: Sequence[
 
 def _judged(subject: Subject, case: OperationCase, directions: Sequence[Arrays], u: float) -> Examination | None:
     claim = _claim(subject, case, case.arguments)
-    limits = list(_limits(subject, case, directions, u))
+    limits = list(_limits(subject, case, directions[:_FIRST], u))
+    if limits and _two(limits) is None:  # mostly three or more are seen at once
+        return None
+    limits += _limits(subject, case, directions[_FIRST:], u)
     if claim is None or len(limits) < DIRECTIONS // 2:
         return None
     ends = _two(limits)

@@ -30,6 +30,13 @@ def max_pool_backward(dout: Array, cache: Any) -> Array:
     for i in range(dout.shape[2]):
         for j in range(dout.shape[3]):
             rows, columns = slice(i * stride, i * stride + size), slice(j * stride, j * stride + size)
-            largest = x[:, :, rows, columns] == y[:, :, i, j][:, :, None, None]
+            largest = first_of(x[:, :, rows, columns] == y[:, :, i, j][:, :, None, None])
             dx[:, :, rows, columns] += largest * dout[:, :, i, j][:, :, None, None]
     return dx
+
+
+def first_of(largest: Array) -> Array:
+    """Of equally large pixels of a window the first alone: each of them would get the whole cotangent."""
+    flat = largest.reshape(*largest.shape[:2], -1)
+    first: Array = flat & (flat.cumsum(axis=2) == 1)
+    return first.reshape(largest.shape)
