@@ -31,8 +31,8 @@ REACH = 0.02
 """Largest change of a weighted input, and a quarter of the distance from a kink where there is one."""
 LARGE_P = 1_000_000
 RATIO = 4.0
-FINER = 16.0
-"""The second step along the same direction, where the first gave too wide a bound."""
+FINER, COARSER = 16.0, 8.0
+"""How much the second step along the same direction differs, where the first gave too wide a bound."""
 
 
 def screen(subject: Subject, case: Case, layout: Layout, expected: Estimate, noise: float, room: float) -> float | None:
@@ -52,19 +52,30 @@ def screen(subject: Subject, case: Case, layout: Layout, expected: Estimate, noi
     direction = {n: _block(case.parameters[n].shape, generator, large) for n in names}
     for n in names:
         direction[n] *= min(total / parts[n], LARGEST_SHARE) if parts[n] > 0 else 1.0
-    h = _step(case, direction, room, noise / total)
+    h, rate = _step(case, direction, room, noise / total)
     if not h:
         return None
     wanted, slack = _along(expected, direction)
-    # the first step may be too coarse: z′ says nothing of a curvature that deep networks amplify
-    for step in (h, h / FINER):
-        value, truncation, rounding = _differences(subject, case, layout, direction, (step, noise))
-        bound = truncation + rounding + slack
-        if bound <= total * FD_NO_POWER:
-            return abs(value - wanted) / bound if abs(value - wanted) <= bound else None
-        if rounding + slack > truncation / FINER:
+    value, truncation, rounding = _differences(subject, case, layout, direction, (h, noise))
+    if truncation + rounding + slack > total * FD_NO_POWER:
+        h = _other_step(h, truncation, rounding + slack, room / rate)
+        if not h:
             return None
-    return None
+        value, truncation, rounding = _differences(subject, case, layout, direction, (h, noise))
+    bound = truncation + rounding + slack
+    agrees = bound <= total * FD_NO_POWER and abs(value - wanted) <= bound
+    return abs(value - wanted) / bound if agrees else None
+
+
+def _other_step(h: float, truncation: float, rounding: float, room: float) -> float:
+    """A second step along the same direction, where the first gave too wide a bound; 0 where it would not help.
+
+    Finer, where deep networks amplify a curvature of which z′ says nothing; coarser, where rounding has the larger part and
+    no kink is in the way. room: what h may be at most before it comes near a kink.
+    """
+    if truncation > FINER * rounding:
+        return h / FINER
+    return h * COARSER if rounding > COARSER * truncation and 4 * COARSER * h <= room else 0.0
 
 
 def _block(shape: tuple[int, ...], generator: np.random.Generator, large: bool) -> Array:
@@ -74,8 +85,8 @@ def _block(shape: tuple[int, ...], generator: np.random.Generator, large: bool) 
     return np.asarray(left @ (right / np.sqrt(2.0)))
 
 
-def _step(case: Case, direction: Mapping[str, Array], room: float, noise: float) -> float | None:
-    """The step whose truncation, about 0.1 (h z′)², equals the noise 8 e/h; z moves within `REACH` and the room there is.
+def _step(case: Case, direction: Mapping[str, Array], room: float, noise: float) -> tuple[float, float]:
+    """(h, z′), or zeros: the step whose truncation, about 0.1 (h z′)², equals the noise 8 e/h, within `REACH` and the room.
 
     z′: how fast the weighted input that moves most moves along v, by the trusted forward pass. noise: e, relative to ‖g‖.
     """
@@ -84,9 +95,9 @@ def _step(case: Case, direction: Mapping[str, Array], room: float, noise: float)
     before, after = forward_once(case)[0], forward(case.at(_moved(case, direction, trial)))[0]
     change = max(float(np.max(np.abs(b - a), initial=0.0)) for a, b in zip(before[1:], after[1:], strict=True))
     if not trial or not 0 < change < np.inf:
-        return None
+        return 0.0, 0.0
     rate = change / trial
-    return min(REACH, room / 4, float(np.cbrt(80 * noise * rate))) / rate
+    return min(REACH, room / 4, float(np.cbrt(80 * noise * rate))) / rate, rate
 
 
 def _moved(case: Case, direction: Mapping[str, Array], step: float) -> dict[str, Array]:

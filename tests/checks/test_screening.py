@@ -76,10 +76,19 @@ def test_low_rank_blocks_have_unit_variance():
     assert abs(np.mean(np.square(blocks)) - 1) < 0.1
 
 
-@pytest.mark.parametrize(("factor", "doubt"), [(1.0, False), (30.0, False), (1e6, True)])
+@pytest.mark.parametrize(("factor", "doubt"), [(1.0, False), (40.0, False), (1e6, True)])
 def test_a_first_step_that_is_too_coarse_gets_a_finer_one(screened, monkeypatch, factor, doubt):
     """Along the same direction; then the full ladder must say."""
     chosen = screening._step
-    monkeypatch.setattr(screening, "_step", lambda *a: factor * chosen(*a))
+    monkeypatch.setattr(screening, "_step", lambda *a: (factor * chosen(*a)[0], chosen(*a)[1]))
     outcomes = [screened(tanh_mse, seed=s) for s in range(6)]
     assert all((o is None) is doubt for o in outcomes)
+
+
+@pytest.mark.parametrize(
+    ("truncation", "rounding", "room", "step"),
+    [(1.0, 0.01, np.inf, 1 / 16), (0.01, 1.0, np.inf, 8.0), (0.01, 1.0, 31.0, 0.0), (1.0, 1.0, np.inf, 0.0)],
+)
+def test_the_second_step_goes_where_the_larger_error_is(truncation, rounding, room, step):
+    """Finer against truncation; coarser against rounding, unless a kink is near; none where both are large."""
+    assert screening._other_step(1.0, truncation, rounding, room) == step
