@@ -37,7 +37,7 @@ from gradcheck.numerics import Arrays
 from gradcheck.oracles.audit import audit_if_due
 from gradcheck.report import Code, Finding, Power, Tally
 from gradcheck.report.selection import Selection
-from gradcheck.strategies import cases, corner_cases, extreme_cases
+from gradcheck.strategies import cases, corner_cases, decoded, encoded_cases, extreme_cases
 from gradcheck.subjects import Layout, Subject
 from gradcheck.subjects.effects import companion
 
@@ -48,6 +48,8 @@ _AUDITS = 2
 that bring a rule (depth, activation, cost) that no audit has covered yet: a new cache is audited by its first few runs."""
 _STRUCTURAL = 3
 """After so many corner cases of broken structure no more are drawn; before, wrong values are still looked for."""
+_BATCH = 16
+"""Cases of one Hypothesis example, which costs as much as several of them."""
 _SHRINK_CALLS = 400
 _SHRINKING = (Phase.generate, Phase.shrink)
 _SHRINK_TRIES = 1000
@@ -121,6 +123,10 @@ class _Stop(BaseException):
     def __init__(self, error: SubjectError | None = None) -> None:
         super().__init__(error)
         self.error = error
+
+
+class _Enough(BaseException):
+    """Ends Hypothesis' generation: as many cases were drawn as were asked for."""
 
 
 def verify_subject(
@@ -248,8 +254,12 @@ class _Campaign:
             self._draw(rest)
 
     def _draw(self, count: int) -> None:
+        many = min(_BATCH, count)
+        examples = encoded_cases(self.recognition.repertoire, many)
         try:
-            draw(cases(self.recognition.repertoire), count, self.options.seed, self._drawn)
+            draw(examples, 2 * -(-count // many) + 4, self.options.seed, self._drawn)
+        except _Enough:
+            pass
         except _Stop as stop:
             if stop.error is not None:
                 raise stop.error from None
@@ -257,7 +267,13 @@ class _Campaign:
         if self.epochs is not None and not self._ended:
             self._book_all(self.epochs.finish(self._judging))
 
-    def _drawn(self, case: Case) -> None:
+    def _drawn(self, codes: list[bytes]) -> None:
+        for code in dict.fromkeys(codes):  # Hypothesis begins with zeros, the smallest network many times
+            if self.drawn >= self.options.max_examples:
+                raise _Enough
+            self._next(decoded(code, self.recognition.repertoire))
+
+    def _next(self, case: Case) -> None:
         if self._late() or self.done >= self.options.max_examples:
             raise _Stop
         try:
