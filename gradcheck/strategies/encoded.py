@@ -49,7 +49,7 @@ def _architecture(code: bytes, r: Repertoire) -> Architecture:
     layers = code[len(_HEAD) : len(_HEAD) + 2 * (depth - 1)]
     units = [_between(b, r.widths) for b in layers[::2]]
     ends = _between(choice["first"], r.widths), _between(choice["last"], r.output_widths)
-    widths = list(r.fixed) if r.fixed else styled(_of(choice["style"], STYLES), units, ends, r.widths)
+    widths = list(r.fixed) if r.fixed else styled(_of(choice["style"], STYLES), units, ends, r)
     head = _of(choice["head"], r.heads)
     wide_enough(widths, head, r)
     hidden = [head.activation if r.one_activation else _of(b, r.hidden) for b in layers[1::2]]

@@ -31,7 +31,7 @@ USUAL: tuple[Regime, ...] = (
 )
 LAMBDAS = (0.0, 0.5, 0.1, 1.5)
 DIGITS = (1, 2, None, None)
-STYLES = ("free", "square", "distinct")
+STYLES = ("free", "square", "distinct", "equal")
 
 
 def regimes(among: Sequence[Regime] = REGIMES) -> st.SearchStrategy[Regime]:
@@ -100,7 +100,7 @@ def build(
 @st.composite
 def _styled(draw: st.DrawFn, inner: Sequence[int], r: Repertoire) -> list[int]:
     ends = draw(st.integers(*r.widths)), draw(st.integers(*r.output_widths))
-    return styled(draw(st.sampled_from(STYLES)), inner, ends, r.widths)
+    return styled(draw(st.sampled_from(STYLES)), inner, ends, r)
 
 
 def wide_enough(widths: list[int], head: Head, r: Repertoire) -> None:
@@ -109,9 +109,12 @@ def wide_enough(widths: list[int], head: Head, r: Repertoire) -> None:
         widths[-1] = max(widths[-1], 2)
 
 
-def styled(style: str, inner: Sequence[int], ends: tuple[int, int], limits: tuple[int, int]) -> list[int]:
-    """(n_0, …, n_L) around the drawn hidden widths: free, all hidden ones and n_0 equal, or all of them different."""
-    (first, last), (low, high) = ends, limits
+def styled(style: str, inner: Sequence[int], ends: tuple[int, int], r: Repertoire) -> list[int]:
+    """(n_0, …, n_L) around the drawn hidden widths: free, all hidden ones and n_0 equal, all of them different, or all equal,
+    the outputs too: only there does a forgotten transpose run in every layer."""
+    (first, last), (low, high) = ends, r.widths
+    if style == "equal":
+        return [first] * (len(inner) + 1) + [min(max(first, r.output_widths[0]), r.output_widths[1])]
     if style == "square":
         return [first] * (len(inner) + 1) + [last]
     if style == "distinct" and high - low >= len(inner):

@@ -142,15 +142,17 @@ def judged(f: Mapping[str, Any], rows: list[dict[str, Any]]) -> list[str]:
 
 def main() -> int:
     """Run, report, judge."""
-    arguments = output.parser(__doc__.splitlines()[0]).parse_args()
-    quick = arguments.quick
+    parser = output.parser(__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5, help="repetitions of everything that is timed (default 5)")
+    arguments = parser.parse_args()
+    quick, rounds = arguments.quick, arguments.rounds
     skip = SLOW_IN_QUICK if quick else ()
-    times, cases = race(2 if quick else 5, 150 if quick else 1000, 1 if quick else 3, skip)
+    times, cases = race(2 if quick else rounds, 150 if quick else 1000, 1 if quick else -(-rounds // 2), skip)
     mean = {name: float(np.mean(t)) for name, t in times.items() if t}
     base = mean.get(BASE, float("nan"))
     phases = speed_phases.phases(cases[:: max(1, len(cases) // (60 if quick else 400))])
-    cold, warm = speed_start.cold_and_warm(1 if quick else 3)
-    isolated, in_process = speed_start.commands(1 if quick else 5)
+    cold, warm = speed_start.cold_and_warm(1 if quick else -(-rounds // 2))
+    isolated, in_process = speed_start.commands(1 if quick else rounds)
     rows = scaling(quick)
     figures = {
         "mean_P": round(float(np.mean([size(c.parameters) for c in cases]))),
@@ -163,7 +165,7 @@ def main() -> int:
         "warm_seconds": round(warm, 3),
         "verify_wall": round(isolated.wall, 3),
         "isolation_ratio": round(isolated.wall / in_process.wall, 3),
-        "import_ms": {k: round(v, 1) for k, v in speed_start.imports(2 if quick else 7).items()},
+        "import_ms": {k: round(v, 1) for k, v in speed_start.imports(2 if quick else rounds + 2).items()},
         "heavy_imports": speed_start.heavy("import gradcheck"),
         "jax_on_warm_path": speed_start.jax_on_warm_path(),
         "ns_per_parameter": round(slope(rows), 1),

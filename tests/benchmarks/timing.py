@@ -40,12 +40,16 @@ class Ran:
 
 
 def process(arguments: Sequence[str], environment: Mapping[str, str] | None = None, cwd: str | Path = ROOT) -> Ran:
-    """Run ``python arguments`` from the root of the repository; the CPU time includes that of its own children."""
+    """Run ``python arguments`` from the root of the repository; the CPU time includes that of its own children.
+
+    Bytecode is kept, as that of an installed package is.
+    """
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     before, started = _children(), time.monotonic()
     done = subprocess.run(
         [sys.executable, *arguments],
-        env={**os.environ, "PYTHONPATH": paths, **(environment or {})},
+        env={**inherited, "PYTHONPATH": paths, **(environment or {})},
         cwd=cwd,
         capture_output=True,
         text=True,
