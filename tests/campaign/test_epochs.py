@@ -27,8 +27,8 @@ def spoilt(what):
 
 
 def deep(what):
-    """The right subject that does something in networks of five layers."""
-    return RIGHT.replace(BODY, f"    if len(theta) == 5: {what}\n{BODY}")
+    """The right subject that does something in networks of six layers."""
+    return RIGHT.replace(BODY, f"    if len(theta) == 6: {what}\n{BODY}")
 
 
 SUBJECTS = {
