@@ -150,7 +150,8 @@ def main() -> int:
     times, cases = race(2 if quick else rounds, 150 if quick else 1000, 1 if quick else -(-rounds // 2), skip)
     mean = {name: float(np.mean(t)) for name, t in times.items() if t}
     base = mean.get(BASE, float("nan"))
-    phases = speed_phases.phases(cases[:: max(1, len(cases) // (60 if quick else 400))])
+    every = cases[:: max(1, len(cases) // (60 if quick else 400))]
+    phases = speed_phases.phases(every, recognition(subject_named("row-major")).repertoire)
     cold, warm = speed_start.cold_and_warm(1 if quick else -(-rounds // 2))
     isolated, in_process = speed_start.commands(1 if quick else rounds)
     rows = scaling(quick)

@@ -9,17 +9,20 @@ from gradcheck.checks import examine, ladder
 from gradcheck.checks.comparison import compare
 from gradcheck.checks.screening import screen
 from gradcheck.networks import Case
+from gradcheck.networks.repertoire import Repertoire
 from gradcheck.networks.sampling import kink_distance
 from gradcheck.numerics import Estimate
 from gradcheck.oracles.error_analysis import rounding_bounds
 from gradcheck.oracles.trusted import trusted_estimate
+from gradcheck.strategies import decoded
+from gradcheck.strategies.encoded import length
 from tests.benchmarks import timing
 from tests.benchmarks.speed_peers import arguments_of, reference, told
 from tests.benchmarks.subjects import CorrectSubject, subject_named
 
 
-def phases(cases: Sequence[Case]) -> dict[str, float]:
-    """Phase -> CPU seconds a case; the floor first, the whole examination last."""
+def phases(cases: Sequence[Case], repertoire: Repertoire) -> dict[str, float]:
+    """Phase -> CPU seconds a case; the floor first, the whole examination last. repertoire: that the cases are drawn from."""
     s = subject_named("row-major")
     claims = [s.subject.vjp(c, s.layout)[1](c.cotangent).gradient for c in cases]
     pairs = list(zip(cases, claims, strict=True))
@@ -27,8 +30,10 @@ def phases(cases: Sequence[Case]) -> dict[str, float]:
     def mean(work: Callable[[Case, dict[str, np.ndarray]], object]) -> float:
         return timing.best_of(lambda: [work(c, dict(g)) for c, g in pairs]) / len(cases)
 
+    codes = [np.random.default_rng(k).bytes(length(repertoire)) for k in range(len(cases))]
     return {
         "floor: forward and backward": mean(_floor),
+        "drawing": timing.best_of(lambda: [decoded(code, repertoire) for code in codes]) / len(cases),
         "subject: value and claim": mean(lambda c, g: s.subject.vjp(c, s.layout)[1](c.cotangent)),
         "oracle: jax.grad": mean(lambda c, g: trusted_estimate(c, False)),
         "rounding bounds": mean(lambda c, g: rounding_bounds(c)),
