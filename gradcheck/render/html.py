@@ -1,7 +1,7 @@
 """Format `html`: one page that works offline and without scripts, for a student, a teacher and an archive.
 
 Everything that comes from a subject reaches the page through the template's autoescape; a content security policy forbids
-whatever would be loaded or run all the same. Markup stands in `report.html.jinja`, coordinates in `figures`.
+whatever would be loaded or run all the same. Markup stands in `report.html.jinja`, coordinates in the modules beside it.
 """
 
 import re
@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from gradcheck.faults.explanations import explain
-from gradcheck.render import figures, network, summary, wording
+from gradcheck.render import charts, diagrams, matrices, network, summary, wording
 from gradcheck.report import Finding, Power, Report
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def collect(reports: Sequence[Report]) -> str:
         rows=[_row(row, order[id(row.report)]) for row in rows] if len(reports) > 1 else [],
         counts=summary.counts(reports),
         subjects=[_subject(row.report, order[id(row.report)], open_=len(reports) == 1) for row in rows],
-        levels=figures.LEVELS,
-        view=(figures.WIDTH, figures.HEIGHT, figures.LEFT, figures.RIGHT, figures.TOP, figures.BOTTOM),
+        levels=matrices.LEVELS,
+        view=(charts.WIDTH, charts.HEIGHT, charts.LEFT, charts.RIGHT, charts.TOP, charts.BOTTOM),
     )
     return wording.defused(re.sub(r"\n\s*\n+", "\n", wording.clean(text).replace("\t", " ")).rstrip("\n") + "\n")
 
@@ -100,16 +100,16 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "verdict": finding.verdict,
         "where": wording.places(finding),
         "detail": wording.abridged(finding.detail).strip(),
-        "equations": figures.equations(finding),
-        "diagram": figures.diagram(finding),
+        "equations": diagrams.equations(finding),
+        "diagram": diagrams.diagram(finding),
         "explanations": wording.explanations(finding),
         "hints": wording.hints(finding),
         "lines": [_line(found) for found in finding.lines],
         "evidence": [wording.one_line(sentence) for sentence in finding.evidence],
         "curve": finding.curve,
         "activation": wording.one_line(finding.curve.activation, 40) if finding.curve else "",
-        "chart": figures.chart(finding.curve) if finding.curve else None,
-        "matrices": figures.matrices(finding.tensors),
+        "chart": charts.chart(finding.curve) if finding.curve else None,
+        "matrices": matrices.matrices(finding.tensors),
         "columns": wording.COLUMNS,
         "rows": [wording.row(d) for d in wording.worst_first(finding.discrepancies)[: wording.ROWS]],
         "more": wording.more(finding.discrepancies),
