@@ -23,7 +23,7 @@ from gradcheck.campaign.epochs import Booking, Epochs, Judging, Visit, visit
 from gradcheck.campaign.findings import CODES, NO_NAME, failure_of, finding_of, nothing_checked
 from gradcheck.campaign.generation import draw, from_the_seed_alone, quiet_settings
 from gradcheck.campaign.ignoring import Ignoring, told
-from gradcheck.campaign.power import vacuous
+from gradcheck.campaign.power import by_one_factor, vacuous
 from gradcheck.campaign.region import region
 from gradcheck.campaign.same_mistake import joined
 from gradcheck.checks import Examination, Fault, Recognition, examine
@@ -109,6 +109,7 @@ class _Record:
     error_bounds: "array[float]" = field(default_factory=_floats)
     silent: Counter[str] = field(default_factory=Counter)
     power: "defaultdict[str, array[float]]" = field(default_factory=lambda: defaultdict(_floats))
+    whole: "defaultdict[str, array[float]]" = field(default_factory=lambda: defaultdict(_floats))
     raised: list[tuple[SubjectError, Case]] = field(default_factory=list)
     weak: list[tuple[Examination, Case]] = field(default_factory=list)
     structural: list[tuple[Examination, Case]] = field(default_factory=list)
@@ -401,6 +402,7 @@ class _Campaign:
             self.record.error_bounds.extend([examination.error_bound] if examination.error_bound else [])
             for name, power in examination.power.items():
                 self.record.power[name].append(power)
+                self.record.whole[name].append(min(power, examination.whole.get(name, power)))
 
     def _ignored(self, examination: Examination, case: Case) -> bool:
         """Whether all that is wrong at a case is of ignored codes; above the rung of effects it is then looked at too."""
@@ -627,7 +629,11 @@ class _Campaign:
         r = self.record
         tally = Tally(r.cases, r.components, sum(r.silent.values()), dict(r.silent))
         powers = {n: [p for p in values if np.isfinite(p)] for n, values in sorted(r.power.items())}
-        power = tuple(Power(n, float(np.median(p)), r.confidence, len(p)) for n, p in powers.items() if p)
+        power = tuple(
+            Power(n, float(np.median(p)), r.confidence, len(p), by_one_factor(p, r.whole[n]))
+            for n, p in powers.items()
+            if p
+        )
         ignored = self.ignoring.counts
         notes = (*self.notes, *told(ignored, self.done), *_evidence_notes(r), *self._clock_notes())
         return Outcome(tuple(findings), tally, power, notes, r.agreement, r.audited, ignored=ignored)

@@ -3,6 +3,7 @@
 from gradcheck.checks.comparison import Comparison, Discrepancy, compare
 from gradcheck.checks.ladder import Examination, Fault, examine
 from gradcheck.checks.recognition import Recognition, Wanted, recognise
+from gradcheck.checks.whole import with_whole
 
 __all__ = [
     "Comparison",
@@ -14,4 +15,5 @@ __all__ = [
     "compare",
     "examine",
     "recognise",
+    "with_whole",
 ]

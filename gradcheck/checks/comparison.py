@@ -4,7 +4,7 @@ It must not know where the estimates come from.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -36,6 +36,7 @@ class Comparison:
     power: the smallest error that would have been seen in any component, relative to the tensor's largest; inf without power.
     typical: the same for the median component: one unit that stands on its kink takes no power from the others. Where the
     power is below `NO_POWER` already it is given for both.
+    whole: where a tensor was judged as a whole too, the smallest factor, less 1, that would have been seen on all of it.
     """
 
     excess: Mapping[str, float]
@@ -43,6 +44,7 @@ class Comparison:
     typical: Mapping[str, float]
     discrepancies: tuple[Discrepancy, ...]
     components: int
+    whole: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def agrees(self) -> bool:

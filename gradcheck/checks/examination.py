@@ -58,6 +58,7 @@ class Examination:
     |own − trusted| to the sum of their bounds. confidence: with which the power holds, 1 where components were compared.
     miss: per tensor that was judged along one Gaussian direction, κ: an error of relative norm ρ escapes with probability at
     most κ/ρ.
+    whole: the same of an error of the whole tensor by one factor, where that is smaller (float32).
     error_bound: where projections judged, the largest error of a tensor, over its norm, that is compatible with what was seen.
     """
 
@@ -75,3 +76,4 @@ class Examination:
     confidence: float = 1.0
     error_bound: float = 0.0
     miss: Mapping[str, float] = field(default_factory=dict)
+    whole: Mapping[str, float] = field(default_factory=dict)

@@ -26,6 +26,7 @@ from gradcheck.checks.examination import BY_DIFFERENCES, VACUOUS, Examination, F
 from gradcheck.checks.own_cost import located, own_triangle
 from gradcheck.checks.projection import ATTEMPTS
 from gradcheck.checks.screening import screen
+from gradcheck.checks.whole import whole_bounds, with_whole
 from gradcheck.networks import Case, Point, activation_named, forward_once
 from gradcheck.networks import cost as trusted_cost
 from gradcheck.networks.namespace import xp_numpy
@@ -45,11 +46,12 @@ NEAR_KINK = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Oracles:
-    """The three corners of the triangle at one case, as far as they are to be had."""
+    """The three corners of the triangle at one case, as far as they are to be had; whole: bounds, see `with_whole`."""
 
     claim: Estimate
     trusted: Estimate | None
     own: Mapping[str, tuple[Arrays, Derivative]] = field(default_factory=dict)
+    whole: Mapping[str, float] = field(default_factory=dict)
 
 
 def examine(
@@ -134,6 +136,8 @@ def triangle(
     if value is not None and not np.isfinite(value) and np.isfinite(trusted_cost(case)):
         message = f"its cost is {float(value)} where the true one is {float(trusted_cost(case)):.6g}"
         return Examination(Fault.COST_CODE, "primal", message)
+    whole = whole_bounds(case, expected, claim.error, at_kinks=bool(bounds.kinks))
+    against = with_whole(against, estimate, expected, whole)
     room = kink_distance(case)
     differences = differences and value is not None and room > NEAR_KINK and not bounds.kinks
     primal = _primal_agrees(case, value, bounds)
@@ -142,7 +146,7 @@ def triangle(
         if screened is not None:
             return clean(against, screened)
     own = own_differences(subject, case, layout, estimate, bounds.value, attempt=attempt) if differences else {}
-    return judge(case, Oracles(estimate, expected, own), primal, against)
+    return judge(case, Oracles(estimate, expected, own, whole), primal, against)
 
 
 def judge(
@@ -217,9 +221,16 @@ def _only_single(case: Case, claim: Arrays) -> bool:
 
 def clean(against: Comparison, agreement: float, no_power: float = NO_POWER) -> Examination:
     """No discrepancy; silent where no tensor's gradient stands out of rounding."""
-    silent = "" if any(p < no_power for p in against.typical.values()) else VACUOUS
+    powers = (*against.typical.values(), *against.whole.values())
+    silent = "" if any(p < no_power for p in powers) else VACUOUS
     return Examination(
-        None, "components", power=against.power, components=against.components, silent=silent, agreement=agreement
+        None,
+        "components",
+        power=against.power,
+        components=against.components,
+        silent=silent,
+        agreement=agreement,
+        whole=against.whole,
     )
 
 

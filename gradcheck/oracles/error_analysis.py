@@ -282,7 +282,7 @@ def _backward_errors(
     jump: dict[str, Array] = {}
     for l in range(architecture.depth, 0, -1):
         before = layers[l - 1]
-        delta = _output_side(architecture.layers[l - 1].activation, z[l], layers[l], dA, u)
+        delta = output_side(architecture.layers[l - 1].activation, z[l], layers[l], dA, u)
         E_delta, size = delta.error + eta, delta.size
         W, a_abs = np.abs(case.weight(l)), np.abs(before.a)
         left, right = (E_delta, size), (a_abs + before.E_a, before.E_a + gamma(m + 4, u) * a_abs)
@@ -306,7 +306,7 @@ def _backward_errors(
     return {**{n: bounds[n] for n in architecture.shapes()}, "x": dA.error}, jump
 
 
-def _output_side(activation: Activation, z: Array, layer: LayerErrors, dA: Cotangent, u: float) -> Cotangent:
+def output_side(activation: Activation, z: Array, layer: LayerErrors, dA: Cotangent, u: float) -> Cotangent:
     """δ = f′ ⊙ dA (or Jᵀ dA) with its bounds."""
     delta = activation_vjp(activation)(z, dA.value)
     c, size = ELEMENTARY * u, dA.size

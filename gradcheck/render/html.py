@@ -133,6 +133,8 @@ def _line(found: Any) -> dict[str, Any]:
 
 def _power(p: Power) -> dict[str, str]:
     error = wording.number(p.smallest_relative_error)
+    if p.as_a_whole is not None:
+        error += f" (all of it by one factor: {wording.number(p.as_a_whole)})"
     return {
         "name": wording.one_line(p.parameter),
         "error": error,

@@ -105,10 +105,7 @@ def _counterexample(finding: Finding) -> Iterator[str]:
 
 
 def _power(report: Report) -> Iterator[str]:
-    rows = [
-        (escape(p.parameter), escape(wording.number(p.smallest_relative_error)), wording.percent(p.confidence))
-        for p in report.power
-    ]
+    header, rows = wording.power_table(report.power)
     if rows:
         yield "A relative error of this size or more would have been seen:"
-        yield table(("parameter", "error", "confidence"), rows, right=(1, 2))
+        yield table(header, [tuple(map(escape, row)) for row in rows], right=range(1, len(header)))

@@ -123,14 +123,11 @@ def _counterexample(console: Console, finding: Finding) -> None:
 
 
 def _power(console: Console, power: Iterable[Power]) -> None:
-    rows = [
-        (wording.one_line(p.parameter), wording.number(p.smallest_relative_error), wording.percent(p.confidence))
-        for p in power
-    ]
+    header, rows = wording.power_table(power)
     if rows:
         console.print()
         console.print(Text("A relative error of this size or more would have been seen:"))
-        console.print(_indented(_table(("parameter", "error", "confidence"), rows, right=(1, 2))))
+        console.print(_indented(_table(header, rows, right=range(1, len(header)))))
 
 
 def _conventions(console: Console, report: Report) -> None:

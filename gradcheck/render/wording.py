@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from math import inf
 
-from gradcheck.report import Difference, Explanation, Finding, Line, Place, Report, Tally
+from gradcheck.report import Difference, Explanation, Finding, Line, Place, Power, Report, Tally
 
 EQUATIONS = {"BP1": "output error", "BP2": "recursion", "BP3": "bias gradient", "BP4": "weight gradient"}
 _ARGUMENT = "gradient of "
@@ -149,6 +149,19 @@ def evidence(report: Report) -> str:
     """The tally, and the seed that repeats it."""
     seed = report.environment.get("seed")
     return f"{tally(report.tally)} · seed {one_line(str(seed), 40)}" if seed is not None else tally(report.tally)
+
+
+def power_table(power: Iterable[Power]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Header and rows of what would have been seen; a column for tensors as a whole where one of them is seen earlier so."""
+    power = list(power)
+    whole = any(p.as_a_whole is not None for p in power)
+    header = ("parameter", "error", *(("all of it by one factor",) if whole else ()), "confidence")
+    rows = []
+    for p in power:
+        factor = number(p.smallest_relative_error if p.as_a_whole is None else p.as_a_whole)
+        cells = (one_line(p.parameter), number(p.smallest_relative_error), *((factor,) if whole else ()))
+        rows.append((*cells, percent(p.confidence)))
+    return header, rows
 
 
 def percent(confidence: float) -> str:

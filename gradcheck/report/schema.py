@@ -88,7 +88,8 @@ def _tally(data: Mapping[str, Any]) -> Tally:
 
 def _power(data: Mapping[str, Any]) -> Power:
     smallest, confidence = number(data["smallest_relative_error"]), number(data["confidence"])
-    return Power(data["parameter"], smallest, confidence, int(data["cases"]))
+    whole = data.get("as_a_whole")
+    return Power(data["parameter"], smallest, confidence, int(data["cases"]), None if whole is None else number(whole))
 
 
 def _difference(data: Mapping[str, Any]) -> Difference:

@@ -144,12 +144,16 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """Per parameter tensor: the smallest error, relative to the tensor's gradient norm, that would have been seen."""
+    """Per parameter tensor: the smallest error, relative to the tensor's gradient norm, that would have been seen.
+
+    as_a_whole: the same of an error of all its components by one factor, where that is smaller (float32); None elsewhere.
+    """
 
     parameter: str
     smallest_relative_error: float
     confidence: float
     cases: int
+    as_a_whole: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +180,7 @@ class Report:
                 "subject": asdict(self.subject),
                 "environment": self.environment,
                 "tally": {**counts, "reasons": tally.reasons},
-                "power": [asdict(p) for p in self.power],
+                "power": [{k: v for k, v in asdict(p).items() if v is not None} for p in self.power],
                 "conventions": [asdict(c) for c in self.conventions],
                 "findings": [finding_to_json(f) for f in self.findings],
                 "notes": self.notes,

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field  # noqa: E402
 
 import numpy as np  # noqa: E402
 
-from gradcheck.checks import compare  # noqa: E402
+from gradcheck.checks import compare, with_whole  # noqa: E402
 from gradcheck.checks.ladder import Oracles, against_own  # noqa: E402
 from gradcheck.networks import Architecture, Case, Dense, activation_named, cost_named  # noqa: E402
 from gradcheck.networks.sampling import sample_case  # noqa: E402
@@ -119,7 +119,8 @@ def _ours(oracles: Oracles) -> dict[str, Callable[[Claim], bool]]:
     assert trusted is not None
 
     def by_jax(claim: Claim) -> bool:
-        return not compare(Estimate(claim, error, "claim"), trusted).agrees
+        estimate = Estimate(claim, error, "claim")
+        return not with_whole(compare(estimate, trusted), estimate, trusted, oracles.whole).agrees
 
     def by_differences(claim: Claim) -> bool:
         return any(r is not None and not r <= 1 for r in against_own(Estimate(claim, error, "claim"), own).values())
