@@ -28,7 +28,7 @@ from gradcheck.subjects import (
     training_script,
 )
 from gradcheck.subjects.configuration import SubjectConfiguration, require_known
-from gradcheck.subjects.loading import describe_members
+from gradcheck.subjects.loading import NOTES, describe_members
 from gradcheck.subjects.match import Match
 from gradcheck.subjects.protocol import Adapter
 
@@ -156,9 +156,9 @@ def _nothing(name: str, members: Mapping[str, Any], matches: list[Match]) -> str
     closest = [line for m in near for line in (f"close to {m.convention}: found {', '.join(m.found)}", *_missing(m))]
     tried = "tried: " + ", ".join(n for n in CONVENTIONS if n not in BY_NAME_ONLY)
     advice = _advice(name, near[0].convention if near else "functional")
-    return "\n".join(
-        [f"no convention of gradcheck was recognised in {name}", *_found(members), tried, *closest, *advice]
-    )
+    lost = [note for note in members.get(NOTES, ()) if note.startswith("skipped")][:3]
+    head = f"no convention of gradcheck was recognised in {name}"
+    return "\n".join([head, *_found(members), *lost, tried, *closest, *advice])
 
 
 def _missing(match: Match) -> list[str]:

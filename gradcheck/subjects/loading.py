@@ -25,6 +25,7 @@ from typing import Any
 from gradcheck.errors import SubjectError, UsageError
 from gradcheck.subjects.binding import signature_text
 from gradcheck.subjects.failures import details, outside_frames, place, subject_code, subject_error, summary
+from gradcheck.subjects.siblings import rewriting
 from gradcheck.subjects.sources import BUILTINS_OF_2, parsed, units_of
 
 NOTES = "__gradcheck_notes__"
@@ -81,7 +82,7 @@ def load(path: str, object_name: str | None = None) -> Mapping[str, Any]:
 
 def execute(path: Path) -> types.ModuleType:
     """Run a file as a module of its own name, registered in sys.modules, with its folder on sys.path."""
-    extend_path(path.resolve())
+    folders = extend_path(path.resolve())
     name = module_name(path)
     spec = importlib.util.spec_from_file_location(
         name, path.resolve(), loader=SourceFileLoader(name, str(path.resolve()))
@@ -92,8 +93,9 @@ def execute(path: Path) -> types.ModuleType:
         module.__package__ = name.rpartition(".")[0]
     sys.modules[name] = module
     try:
-        with subject_code():
+        with subject_code(), rewriting(folders) as rewritten:
             _run(path.resolve(), module)
+            vars(module)[NOTES] = (*vars(module)[NOTES], *rewritten)
     except BaseException:
         sys.modules.pop(name, None)
         raise
@@ -252,8 +254,8 @@ def defines(module: types.ModuleType) -> bool:
     return any(inspect.isclass(v) or (inspect.isroutine(v) and inspect.signature(v).parameters) for v in own)
 
 
-def extend_path(path: Path) -> None:
-    """Put on sys.path the file's folder, and folders above it in which a module lies that the file imports."""
+def extend_path(path: Path) -> list[Path]:
+    """Put on sys.path the file's folder, and folders above it in which a module lies that the file imports; these folders."""
     folders = [path.parent]
     for name in _imported(path):
         if any((path.parent / n).exists() for n in (name, f"{name}.py")) or name in sys.stdlib_module_names:
@@ -265,6 +267,7 @@ def extend_path(path: Path) -> None:
     for folder in reversed(dict.fromkeys(map(str, folders))):
         if folder not in sys.path:
             sys.path.insert(0, folder)
+    return folders
 
 
 def _imports(path: Path) -> Iterator[ast.Import | ast.ImportFrom]:
