@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, Literal
 
 from gradcheck.errors import UsageError
-from gradcheck.networks.activations import Range, wants_namespace
+from gradcheck.networks.activations import Range, sigmoid, softmax, wants_namespace
 from gradcheck.numerics import Array
 
 Targets = Literal["real", "unit_interval", "simplex", "one_hot"]
@@ -149,6 +149,10 @@ L2_FORMS: Mapping[str, Callable[[int], float]] = {
 GUARDED: Mapping[str, Callable[[float], Callable[..., Any]]] = {
     "bce": lambda e: lambda a, y, xp: -xp.sum(y * xp.log(a + e) + (1.0 - y) * xp.log(1.0 - a + e)),
     "cross_entropy": lambda e: lambda a, y, xp: -xp.sum(y * xp.log(a + e)),
+    "cross_entropy_logits": lambda e: lambda a, y, xp: -xp.sum(y * xp.log(softmax(a, xp) + e)),
+    "bce_logits": lambda e: (
+        lambda a, y, xp: -xp.sum(y * xp.log(sigmoid(a, xp) + e) + (1.0 - y) * xp.log(sigmoid(-a, xp) + e))
+    ),
 }
 
 

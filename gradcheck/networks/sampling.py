@@ -55,9 +55,9 @@ def sample_case(
 
 
 def with_labels(case: Case, generator: np.random.Generator) -> Case:
-    """The case with one class a sample as its target, one-hot (0 or 1 where there is one output)."""
+    """The case with one class a sample as its target, one-hot (0 or 1 for one output that is no distribution)."""
     units, samples = case.targets.shape
-    if units == 1:
+    if units == 1 and case.architecture.cost.targets != "simplex":
         return replace(case, targets=generator.integers(0, 2, (1, samples)).astype(float))
     return replace(case, targets=np.eye(units)[generator.integers(0, units, samples)].T.copy())
 

@@ -70,12 +70,12 @@ class Reader:
         if reading.order is None:
             paths = by_name([p for p, _ in leaves], case.architecture.depth) or {}
             values = dict(leaves)
-            return {n: values[p] for n, p in paths.items() if n in shapes}
+            return {n: _of_one(values[p], shapes[n]) for n, p in paths.items() if n in shapes}
         names = orders(case.architecture.depth, len(shapes) > case.architecture.depth)[reading.order]
         if len(leaves) != len(names):
             msg = f"expected {len(names)} gradients ({', '.join(names)}); got {len(leaves)}"
             raise Malformed("count", "gradients", msg)
-        return {n: value for n, (_, value) in zip(names, leaves, strict=True)}
+        return {n: _of_one(value, shapes[n]) for n, (_, value) in zip(names, leaves, strict=True)}
 
     def _leaves(self, result: Any, select: Select) -> list[Leaf]:
         if select is None:
@@ -108,7 +108,7 @@ def _order(leaves: Sequence[Leaf], shapes: Shapes, right_shapes: bool) -> str | 
     paths = by_name([p for p, _ in leaves], depth)
     values = dict(leaves)
     if paths is not None and set(paths) >= set(shapes):
-        if not right_shapes or all(np.shape(_plain(values[paths[n]])) == s for n, s in shapes.items()):
+        if not right_shapes or all(np.shape(_of_one(_plain(values[paths[n]]), s)) == s for n, s in shapes.items()):
             return None
         return False
     if len(leaves) != len(shapes):
@@ -117,6 +117,11 @@ def _order(leaves: Sequence[Leaf], shapes: Shapes, right_shapes: bool) -> str | 
         return "layers"
     found = order_of([np.shape(_plain(value)) for _, value in leaves], shapes)
     return found if found is not None else False
+
+
+def _of_one(value: Any, shape: tuple[int, ...]) -> Any:
+    """A plain number for a parameter of one component (the bias of a single unit) in its shape; anything else as it is."""
+    return np.reshape(value, shape) if is_number(value) and int(np.prod(shape)) == 1 else value
 
 
 def _plain(value: Any) -> Any:

@@ -30,6 +30,7 @@ from gradcheck.subjects.sources import BUILTINS_OF_2, parsed, units_of
 
 NOTES = "__gradcheck_notes__"
 """The member that holds what was rewritten or skipped while a file was loaded, one line each."""
+_SHOWN = 5
 PATIENCE = 1.0
 """Seconds that one statement at the top of a file may run."""
 
@@ -181,7 +182,9 @@ def _run(path: Path, module: types.ModuleType) -> None:
         statements(p.tree, unit.filename, module, notes, failed)
     if failed and not defines(module):
         raise failed[0]
-    vars(module)[NOTES] = (*notes, *(f"skipped while it was loaded: {e.message.splitlines()[0]}" for e in failed))
+    skipped = [f"skipped while it was loaded: {e.message.splitlines()[0]}" for e in failed]
+    more = [f"skipped while it was loaded: {len(skipped) - _SHOWN} more statements"] if len(skipped) > _SHOWN else []
+    vars(module)[NOTES] = (*notes, *skipped[:_SHOWN], *more)
 
 
 def _broken(error: SyntaxError | ValueError) -> SubjectError:

@@ -3,7 +3,7 @@
 Functions and objects both use it. It must not know how either keeps its parameters.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -54,9 +54,10 @@ CONSTRUCTOR: Mapping[str, tuple[str, ...]] = {
                "num_outputs", "n_output_nodes"),
     "sizes": (*SIZES["sizes"], "layer_size", "sizes_of_layers", "units", "n_units", "num_units", "layers_dim", "shape",
               "nodes", "widths", "structure", "layers_dims", "layer_nodes", "neurons"),
-    "hiddens": (*SIZES["hiddens"], "hidden_layers", "hidden", "hidden_units"),
+    "hiddens": (*SIZES["hiddens"], "hidden_size_list", "hidden_sizes", "hidden_layers", "hidden_layer_dims"),
     "l2": ("lambda_", "lambd", "reg", "lam", "l2", "lmbda", "lamb", "reg_lambda", "regularization"),
     "rate": RATES,
+    "dtype": ("dtype", "float_type", "float_dtype"),
 }  # fmt: skip
 """What a constructor's arguments mean: sizes, a rate, a strength of regularisation."""
 LAYOUTS = tuple(
@@ -93,6 +94,14 @@ def handed_samples(case: Case, layout: Layout, samples: Samples, targets: Target
     if targets == "labels":
         return {"X": each, "Y": [int(k) for k in labels_of(case.targets)]}
     return {"X": each, "Y": columns(case.targets, case.dtype, vector=vector)}
+
+
+def require_precision(values: Iterable[Any], dtype: str) -> None:
+    """Raise SubjectError where float64 went in and float32 came out: differences would measure its rounding."""
+    kinds = {v.dtype for v in values if isinstance(v, (np.ndarray, np.generic)) and v.dtype.kind == "f"}
+    if dtype == "float64" and kinds == {np.dtype(np.float32)}:
+        msg = 'it computes in float32 although it gets float64: say dtype = "float32" (--dtype float32) to have it checked so'
+        raise SubjectError("unrecognised", msg)
 
 
 def labels_of(targets: Array) -> Array:

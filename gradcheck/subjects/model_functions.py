@@ -35,6 +35,7 @@ from gradcheck.subjects.model_calls import (
     loss_in,
     output_in,
     own_callables,
+    require_precision,
 )
 from gradcheck.subjects.parameter_structures import Structure, structures
 from gradcheck.subjects.protocol import Call, Malformed, Offer, scalar
@@ -174,6 +175,7 @@ class ModelFunctions:
         part = self.plan.cost
         assert part is not None, "only asked for where the cost is declared"
         values = [loss_in(self._run(part, v), part.returned) for v in self._each(call)]
+        require_precision(values, call.case.dtype)
         return np.asarray(sum(scalar(v) for v in values))
 
     def output(self, call: Call) -> Array:
@@ -206,7 +208,9 @@ class ModelFunctions:
         return reading.complete
 
     def _gradients(self, call: Call, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        return self.reader.read(self._run(self.plan.gradient, values), call.case, call.layout)
+        found = self.reader.read(self._run(self.plan.gradient, values), call.case, call.layout)
+        require_precision(found.values(), call.case.dtype)
+        return found
 
     def _each(self, call: Call, *, between: bool = False) -> Iterator[dict[str, Any]]:
         """Everything that a function may ask for, for the batch or for each sample; the forward pass has run."""

@@ -35,8 +35,9 @@ from gradcheck.subjects.model_calls import (
     handed_samples,
     loss_in,
     output_in,
+    require_precision,
 )
-from gradcheck.subjects.placement import fixed_widths, placed
+from gradcheck.subjects.placement import fixed_widths, placed, widen
 from gradcheck.subjects.protocol import Call, Malformed, Offer, scalar
 from gradcheck.subjects.samples import add_up
 from gradcheck.subjects.source import ACTIVATION_WORDS, COST_WORDS, mentioned
@@ -77,7 +78,7 @@ COST = (
 WHOLE = (
     "gradient", "gradients", "grad", "grads", "compute_gradients", "compute_gradient", "get_gradients", "compute_grads",
     "loss_and_grad", "loss_and_grads", "loss_and_gradients", "loss_and_gradient", "cost_and_gradient", "cost_and_grad",
-    "value_and_grad", "forward_backward", "loss", "train_step", "step",
+    "value_and_grad", "cost_function_prime", "loss_prime", "cost_prime", "forward_backward", "loss", "train_step", "step",
 )  # fmt: skip
 BACKWARD = (
     "backward", "backward_propagation", "backward_pass", "backward_prop", "backprop", "back_propagation", "backpropagation",
@@ -185,7 +186,11 @@ class ModelObject:
         total = np.zeros(())
         for a, t in self._each(call):
             net = self._net(call)
-            total = total + scalar(loss_in(self.cost(net, self._values(net, call, a, t)), self.cost.returned))
+            values = self._values(net, call, a, t)
+            loss = loss_in(self.cost(net, values), self.cost.returned)
+            require_precision([values.get("AL")], call.case.dtype)
+            require_precision([loss], call.case.dtype)
+            total = total + scalar(loss)
         return total
 
     def output(self, call: Call) -> Array:
@@ -194,6 +199,7 @@ class ModelObject:
         for a, t in self._each(call):
             net = self._net(call)
             outputs.append(self._values(net, call, a, t)["AL"])
+        require_precision(outputs, call.case.dtype)
         return (
             np.asarray(outputs[0]) if self.samples == "batch" else np.hstack([np.reshape(a, (-1, 1)) for a in outputs])
         )
@@ -264,9 +270,13 @@ class ModelObject:
         net = self._net(call)
         result = self._run(net, call, a, t, 0.0)
         if self.reading == "returned":
-            return self.reader.read(result, call.case, call.layout)
+            found = self.reader.read(result, call.case, call.layout)
+            require_precision(found.values(), call.case.dtype)
+            return found
         places = self._gradients[call.case.architecture.depth, call.layout]
-        return {n: get(net, p) for n, p in places.items()}
+        stored = {n: get(net, p) for n, p in places.items()}
+        require_precision(stored.values(), call.case.dtype)
+        return stored
 
     def _values(self, net: Any, call: Call, a: Any, t: Any) -> dict[str, Any]:
         """Everything that a method may ask for; the forward pass has run on this network."""
@@ -306,7 +316,12 @@ class ModelObject:
         sizes: dict[str, Any] = {"input": widths[0], "labels": widths[-1], "sizes": widths, "hiddens": widths[1:-1]}
         hidden = widths[min(1, len(widths) - 1)]
         strength = case.architecture.regularisation.strength
-        return self.constructor({**sizes, "hidden": hidden, "rate": ETAS[0], "l2": strength})
+        net = self.constructor(
+            {**sizes, "hidden": hidden, "rate": ETAS[0], "l2": strength, "dtype": np.dtype(case.dtype).type}
+        )
+        if case.dtype == "float64":
+            widen(net)
+        return net
 
     def prepared(self, case: Case, layout: Layout) -> tuple[Any, dict[str, Place]]:
         """A network that holds the case's parameters, and where they are."""
@@ -442,7 +457,9 @@ def _ways(cls: type, constructor: Binding, name: str) -> Iterator[ModelObject]:
     if not constructor.takes & {"input", "sizes"}:
         try:
             with subject_code():
-                widths = fixed_widths(constructor({"hidden": 4, "labels": 2, "rate": 0.1, "l2": 0.0, "hiddens": [4]}))
+                widths = fixed_widths(
+                    constructor({"hidden": 4, "labels": 2, "rate": 0.1, "l2": 0.0, "hiddens": [4], "dtype": np.float64})
+                )
         except (SubjectError, Malformed, KeyError):
             return
     forwards = [m for m in _methods(cls, FORWARD) if "X" in m.binding.takes and "Y" not in m.binding.takes]

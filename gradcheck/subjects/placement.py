@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from gradcheck.errors import SubjectError
 from gradcheck.numerics import Array
-from gradcheck.subjects.spellings import Place, arrays_in, is_gradient
+from gradcheck.subjects.spellings import Place, arrays_in, is_gradient, put
 
 _PARAMETER = re.compile(r"(?i)(^w(\d|_|$|[ihox])|weight|^b(\d|_|$|[ihoy])|bias|^syn|^theta|^l?\d+$|^kernel)")
 _BIAS = re.compile(r"(?i)b(\d|_|$|[ihoy])|.*bias")
@@ -29,6 +31,13 @@ def parameters_in(net: Any) -> list[tuple[Place, Array]]:
         and not is_gradient(p)
         and not any(_NOT.search(step.strip("_")) for step in p)
     ]
+
+
+def widen(thing: Any) -> None:
+    """Turn the parameters of narrow floating-point types into float64, so that small differences of them are kept."""
+    for place, a in parameters_in(thing):
+        if a.dtype.itemsize < 8:
+            put(thing, place, a.astype(np.float64))
 
 
 def is_bias(place: Place) -> bool:

@@ -54,6 +54,7 @@ _SIZES = {
     "hiddens": "[hidden_size]",
     "rate": "0.1",
     "l2": "0.0",
+    "dtype": '"float64"',
     "theta": 'fill_in("theta")',
     "X": 'fill_in("X")',
     "y": 'fill_in("y")',

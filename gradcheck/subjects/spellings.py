@@ -82,6 +82,17 @@ def get(thing: Any, place: Place) -> Any:
     return thing
 
 
+def put(thing: Any, place: Place, value: Any) -> None:
+    """Replace what is at a place; left alone where it cannot be assigned (an element of a tuple)."""
+    holder, last = get(thing, place[:-1]) if place[:-1] else thing, place[-1]
+    if isinstance(holder, list):
+        holder[int(last)] = value
+    elif isinstance(holder, dict):
+        holder[last] = value
+    elif not isinstance(holder, tuple):
+        setattr(holder, last, value)
+
+
 def find_gradient(thing: Any, place: Place) -> Place | None:
     """Where the gradient of the parameter at `place` is kept: beside it, or under its name in a holder of gradients."""
     *holders, name = place

@@ -119,7 +119,9 @@ class Training:
     def made(self, widths: Sequence[int]) -> Any:
         """A new network of these sizes, or of its own."""
         sizes = {"input": widths[0], "labels": widths[-1], "sizes": list(widths), "hiddens": list(widths[1:-1])}
-        return self._constructor({**sizes, "hidden": widths[min(1, len(widths) - 1)], "rate": ETAS[0], "l2": 0.0})
+        return self._constructor(
+            {**sizes, "hidden": widths[min(1, len(widths) - 1)], "rate": ETAS[0], "l2": 0.0, "dtype": np.float64}
+        )
 
     def call(self, point: Point, layout: Layout) -> Call:
         """The samples; the network is made anew for every evaluation, because training writes to it."""

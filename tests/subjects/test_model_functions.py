@@ -166,3 +166,15 @@ def test_what_does_not_fit_says_why(tmp_path):
     report = report_of(tmp_path, DICT.replace("/ len(X), grads", "/ len(X), None"))
     assert report.verdict == "error"
     assert "no gradients of W1, b1, W2, b2 were found" in report.findings[0].detail
+
+
+def test_a_single_unit_may_have_a_plain_number_as_its_bias_gradient(tmp_path):
+    """Logistic regression: db is a sum over all samples."""
+    source = """
+def propagate(w, b, X, Y):
+    A = 1 / (1 + np.exp(-(np.dot(w.T, X) + b)))
+    cost = -np.sum(Y * np.log(A) + (1 - Y) * np.log(1 - A)) / X.shape[1]
+    return {"dw": np.dot(X, (A - Y).T) / X.shape[1], "db": np.sum(A - Y) / X.shape[1]}, cost
+"""
+    assert report_of(tmp_path, source).verdict == "pass"
+    assert report_of(tmp_path, source.replace("np.sum(A - Y) /", "2 * np.sum(A - Y) /")).verdict == "fail"

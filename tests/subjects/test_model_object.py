@@ -161,3 +161,44 @@ def test_weight_decay_of_unknown_strength_is_left_open(tmp_path):
 def test_plain_descent_of_the_same_class_passes(tmp_path):
     """The neighbour of the refused ones."""
     assert report_of(tmp_path, OPTIMISER.replace("STEP", "v").replace("AFTER", "pass")).verdict == "pass"
+
+
+SINGLE = STORED.replace("layer_sizes, lam=0.0", "layer_sizes, lam=0.0, dtype=np.float32").replace(
+    "np.random.randn(a, b) for", "np.random.randn(a, b).astype(dtype) for"
+)
+
+
+@pytest.mark.parametrize(
+    "source", [SINGLE, SINGLE.replace(", dtype=np.float32", "").replace("astype(dtype)", "astype(np.float32)")]
+)
+def test_weights_kept_in_float32_are_widened(tmp_path, source):
+    """Through the constructor's dtype, or in the object: differences would measure the rounding otherwise."""
+    assert report_of(tmp_path, source).verdict == "pass"
+
+
+def test_a_network_that_computes_in_float32_is_told_to_say_so(tmp_path):
+    """No verdict rests on its rounding."""
+    source = STORED.replace("self.a = [X]", "self.a = [X.astype(np.float32)]").replace(
+        "z = self.a[-1] @ self.W[k] + self.b[k]",
+        "z = self.a[-1] @ self.W[k].astype(np.float32) + self.b[k].astype(np.float32)",
+    )
+    source = source.replace("self.a[k].T @ d + self.lam * self.W[k]", "self.a[k].T @ d.astype(np.float32)")
+    report = report_of(tmp_path, source.replace("d.sum(axis=0)", "d.sum(axis=0).astype(np.float32)"))
+    assert report.verdict == "inconclusive"
+    assert "--dtype float32" in report.findings[0].detail
+
+
+def test_a_cost_that_takes_classes_gets_classes(tmp_path):
+    """An argmax of one-hot targets in the cost, and a guarded logarithm of a softmax behind plain outputs."""
+    source = STORED.replace(
+        "        return np.mean(np.sum((self.forward(X) - y) ** 2, axis=1)) + "
+        "0.5 * self.lam * sum(np.sum(w * w) for w in self.W)",
+        "        p = self.softmax(self.forward(X))\n"
+        "        return -np.sum(np.log(p[np.arange(len(y)), y.argmax(axis=1)] + 1e-7)) / len(y)\n"
+        "    def softmax(self, z):\n"
+        "        e = np.exp(z - z.max(axis=1, keepdims=True))\n"
+        "        return e / e.sum(axis=1, keepdims=True)",
+    ).replace("d = 2 * (self.a[-1] - y) / len(y)", "d = (self.softmax(self.a[-1]) - y) / len(y)")
+    report = report_of(tmp_path, source.replace(" + self.lam * self.W[k]", ""))
+    assert report.verdict == "pass"
+    assert any("checked with one-hot targets" in note for note in report.notes)

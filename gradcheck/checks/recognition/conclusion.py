@@ -7,13 +7,12 @@ from itertools import product
 import numpy as np
 
 from gradcheck.checks.recognition.experiments import Experiments
-from gradcheck.checks.recognition.scales import AGREE, match_scale
+from gradcheck.checks.recognition.scales import AGREE
 from gradcheck.checks.recognition.types import Recognised, Recognition
 from gradcheck.errors import SubjectError, UsageError
 from gradcheck.networks import (
     COSTS,
     L2_FORMS,
-    SCALES,
     Activation,
     Case,
     Regularisation,
@@ -49,7 +48,7 @@ def concluded(
         dtype=e.dtype,  # type: ignore[arg-type]
         refused=tuple(e.refused.items()),
         fixed=e.offer.widths,
-        labels=e.offer.labels or (trusted and _hard_targets_only(e, layout, hidden[0], heads[0])),
+        labels=e.offer.labels or _hard_targets_only(e, layout, hidden[0], heads[0]),
     )
     return Recognition(
         layout,
@@ -63,22 +62,24 @@ def concluded(
 
 
 def _hard_targets_only(e: Experiments, layout: Layout, hidden: Activation, head: Head) -> bool:
-    """Whether the cost is the recognised one at one-hot targets alone: it picks one class of each sample, and may."""
-    if e.offer.told_cost or not e.offer.declares_cost or head.cost.targets not in ("simplex", "unit_interval"):
+    """Whether the cost picks one class of each sample, as it may: targets in between mean nothing to it."""
+    if e.offer.told_cost or not e.offer.declares_cost or e.outputs[1] < 2:
         return False
     units = min(max(2, e.outputs[0]), e.outputs[1])
-    soft = e.plain(hidden, head, e.first_depth(), (units, 3), layout)
-    hard = with_labels(soft, e.generator)
-    agree = [_costs_agree(e, case, head, layout) for case in (soft, hard)]
-    if agree != [False, True]:
+    hard = with_labels(e.plain(hidden, head, e.first_depth(), (units, 3), layout), e.generator)
+    if not _same_for_its_class(e, hard, layout):
         return False
     e.notes.append("its cost takes one class of each sample as the target: checked with one-hot targets")
     return True
 
 
-def _costs_agree(e: Experiments, case: Case, head: Head, layout: Layout) -> bool:
-    values = e.values([case], layout)
-    return bool(match_scale([case], values, head.scale, AGREE[e.dtype])) if head.scale in SCALES else True
+def _same_for_its_class(e: Experiments, hard: Case, layout: Layout) -> bool:
+    """Whether the cost is the very same when each target is moved towards the others and keeps its class."""
+    if e.offer.labels:
+        return False
+    moved = replace(hard, targets=0.8 * hard.targets + 0.2 / len(hard.targets))
+    values = e.values([hard, moved], layout)
+    return values is not None and bool(np.isfinite(values[0])) and values[0] == values[1]
 
 
 def _accepted_depths(e: Experiments, layout: Layout, hidden: Sequence[Activation], head: Head) -> tuple[int, int]:
