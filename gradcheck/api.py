@@ -53,6 +53,7 @@ def verify(
     progress: Progress | None = None,
     audit: bool = False,
     jobs: int | Literal["auto"] = 1,
+    sandbox: bool = False,
     select: str | Sequence[str] | None = None,
     ignore: str | Sequence[str] | None = None,
 ) -> "Report":
@@ -62,9 +63,10 @@ def verify(
     ``file.py:name``. in_process: run a file in this process too (objects always do). time_limit: seconds a request;
     memory_limit: bytes; budget: seconds after which no new case is begun. audit:
     compare the oracle with compiled jax.grad although its cached rules have been audited before. jobs: processes, or "auto"
-    for one a core. select, ignore: codes of findings or prefixes of them (GC4, GC402); the longest that fits decides. What
-    is ignored is counted in a note, is no evidence, and does not end the run: other mistakes are still looked for. The same
-    seed gives the same report (default 0), whatever the number of processes.
+    for one a core. sandbox: run the file behind bubblewrap (Linux), where it can write nothing. select, ignore: codes of
+    findings or prefixes of them (GC4, GC402); the longest that fits decides. What is ignored is counted in a note, is no
+    evidence, and does not end the run: other mistakes are still looked for. The same seed gives the same report (default 0),
+    whatever the number of processes.
 
     Returns the report; what the subject does wrong, crashes included, is a finding in it. Raises UsageError for the
     caller's own mistakes.
@@ -97,7 +99,7 @@ def verify(
     )
     chosen = selection(select, ignore)
     options = Options(max_examples, seed or 0, budget, progress, audit=audit, selection=chosen, jobs=processes(jobs))
-    return session.run(where, said, vocabulary, options, opening.Limits(time_limit, memory_limit, in_process))
+    return session.run(where, said, vocabulary, options, opening.Limits(time_limit, memory_limit, in_process, sandbox))
 
 
 def verify_many(

@@ -1,6 +1,7 @@
 """From what the caller said to a running subject: the file or thing, its limits, its process, its own definitions."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -29,11 +30,12 @@ HANDLER = "gradcheck.isolation.handler:create"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """time_limit: seconds a request; memory_limit: bytes beyond Python with numpy, None for none."""
+    """time_limit: seconds a request; memory_limit: bytes beyond Python with numpy, None for none. sandbox: behind bwrap."""
 
     time_limit: float = 10.0
     memory_limit: int | None = 2 * 2**30
     in_process: bool | None = None
+    sandbox: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +81,8 @@ def opened(target: Target, said: SubjectConfiguration, limits: Limits) -> Iterat
         "convention": said.convention,
         "name": target.name,
     }
-    with Worker(HANDLER, setup, time_limit=limits.time_limit, start_limit=2 * limits.time_limit, memory_limit=limits.memory_limit) as worker:  # noqa: E501  # fmt: skip
+    sandboxed = [os.path.dirname(setup["path"] or "")] if limits.sandbox else None
+    with Worker(HANDLER, setup, time_limit=limits.time_limit, start_limit=2 * limits.time_limit, memory_limit=limits.memory_limit, sandboxed=sandboxed) as worker:  # noqa: E501  # fmt: skip
         yield Named(RemoteSubject(worker), said)
 
 

@@ -162,6 +162,13 @@ def _count(value: Any) -> int:
     raise ValueError(msg)
 
 
+def _switch(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    msg = f"expected true or false, got {value!r:.60}"
+    raise ValueError(msg)
+
+
 def _seconds(value: Any) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf"):
         return float(value)
@@ -200,6 +207,7 @@ SETTINGS: Mapping[str, Reader] = {
     "max_examples": _count,
     "budget": _seconds,
     "jobs": parse_jobs,
+    "sandbox": _switch,
     "time_limit": _seconds,
     "memory_limit": parse_size,
     "output_format": _one_of("output_format"),

@@ -141,6 +141,9 @@ run_options = apply(
     click.option("--seed", type=int, help="Repeats a run."),
     click.option("--max-examples", type=click.IntRange(1), metavar="N", help="Random cases at most."),
     click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Stop after this time."),
+    click.option(
+        "--sandbox", is_flag=True, help="Run the file behind bubblewrap (bwrap, Linux): it can write nothing."
+    ),
     click.option("--jobs", type=Jobs(), metavar="N", help="Processes, or auto for all cores; the report is the same."),
     click.option("--select", multiple=True, metavar="CODES", help="Findings that count: GC4,GC501; default: all."),
     click.option("--ignore", multiple=True, metavar="CODES", help="Findings that do not; the longest prefix decides."),

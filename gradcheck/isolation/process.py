@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from gradcheck.isolation import sandbox
 from gradcheck.isolation.output import Output
 from gradcheck.isolation.protocol import FrameReader, ProtocolError, read_some, write_some
 
@@ -50,8 +51,18 @@ _SET_VARIABLES: Final = {
 class ChildProcess:
     """One running child, from its start to `destroy`, which may be called at any time and more than once."""
 
-    def __init__(self, python_path: Sequence[str], memory_limit: int | None, cwd: str | None) -> None:
-        """Start the child; raises OSError when the operating system refuses."""
+    def __init__(
+        self,
+        python_path: Sequence[str],
+        memory_limit: int | None,
+        cwd: str | None,
+        sandboxed: Sequence[str] | None = None,
+    ) -> None:
+        """Start the child; raises OSError when the operating system refuses.
+
+        sandboxed: run it in a sandbox, from which these folders can be read; UsageError where there is none.
+        """
+        self._sandboxed = sandboxed is not None
         with contextlib.ExitStack() as undo:
             requests, self._requests = _pipe(undo)
             self._replies, replies = _pipe(undo)
@@ -64,7 +75,7 @@ class ChildProcess:
                 "sys_path": _importable_from(sys.path),
                 "die_with_thread": threading.current_thread() is threading.main_thread(),
             }
-            self._process = _spawn(boot, prints, cwd)
+            self._process = _spawn(boot, prints, cwd, sandboxed)
             undo.pop_all()
         for descriptor in (requests, replies, prints):
             os.close(descriptor)
@@ -160,8 +171,10 @@ class ChildProcess:
 
     def dump_stack(self) -> None:
         """Let the child's faulthandler print where its Python code stands, which it does even when stuck in C."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGUSR1)
+        pid = sandbox.inner_pid(self.pid) if self._sandboxed else self.pid
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGUSR1)
         self._drain_for(_DUMP_LIMIT)
 
     def exit_code(self) -> int | None:
@@ -182,7 +195,9 @@ class ChildProcess:
             return self._process.poll()
         if state is None:
             return None
-        return state.si_status if state.si_code == os.CLD_EXITED else -state.si_status
+        if state.si_code != os.CLD_EXITED:
+            return -state.si_status
+        return sandbox.exit_code(state.si_status) if self._sandboxed else state.si_status
 
     def kill(self) -> None:
         """Send the child and its group to their end; whoever waits for it, in another thread, reaps it."""
@@ -210,9 +225,15 @@ def _pipe(undo: contextlib.ExitStack) -> tuple[int, int]:
     return reading, writing
 
 
-def _spawn(boot: Mapping[str, Any], prints: int, cwd: str | None) -> "subprocess.Popen[bytes]":
+def _spawn(
+    boot: Mapping[str, Any], prints: int, cwd: str | None, sandboxed: Sequence[str] | None
+) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-P", "-B", "-c", _BOOTSTRAP, json.dumps(boot)]
+    if sandboxed is not None:
+        readable = [*boot["sys_path"], *boot["python_path"], *sandboxed]
+        command = sandbox.command(command, readable, os.path.abspath(cwd or os.getcwd()))
     return subprocess.Popen(
-        [sys.executable, "-P", "-B", "-c", _BOOTSTRAP, json.dumps(boot)],
+        command,
         stdin=subprocess.DEVNULL,
         stdout=prints,
         stderr=prints,

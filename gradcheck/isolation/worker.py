@@ -51,6 +51,7 @@ class Worker:
         memory_limit: int | None = 2 * GIB,
         cwd: str | os.PathLike[str] | None = None,
         python_path: Sequence[str | os.PathLike[str]] = (),
+        sandboxed: Sequence[str] | None = None,
     ) -> None:
         """
         Args:
@@ -60,6 +61,7 @@ class Worker:
             start_limit: seconds for the start, which includes loading the subject.
             memory_limit: bytes of address space beyond those of Python with numpy; None for no limit.
             cwd: the child's working folder.
+            sandboxed: run the child in a sandbox (`isolation.sandbox`) from which these folders can be read.
             python_path: folders from which the child may import besides those of this process; they come first.
         """
         _require_handler(handler)
@@ -72,6 +74,7 @@ class Worker:
         self._memory_limit = memory_limit
         self._cwd = None if cwd is None else os.fspath(cwd)
         self._python_path = [os.path.abspath(entry) for entry in python_path]
+        self._sandboxed = sandboxed
         self._lock = threading.RLock()
         self._child: ChildProcess | None = None
         self._finalizer: weakref.finalize[[], Worker] | None = None
@@ -144,7 +147,7 @@ class Worker:
         self._token = secrets.token_hex(16)
         self._sequence = 0
         try:
-            self._child = ChildProcess(self._python_path, self._memory_limit, self._cwd)
+            self._child = ChildProcess(self._python_path, self._memory_limit, self._cwd, self._sandboxed)
         except OSError as error:
             raise UsageError(f"cannot start a child process in {self._cwd or os.getcwd()}: {error}") from error
         self._finalizer = weakref.finalize(self, self._child.destroy)

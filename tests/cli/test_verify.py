@@ -30,7 +30,7 @@ def test_every_flag_reaches_the_api(run, api):
     flags = (
         "--convention nielsen --weights to_from --samples rows --bias row --activations tanh,leaky_relu(0.1)"
         " --activations elu(1.0,2) --costs mse --cost-scale 1/m --l2 lambda/2 --dtype float32 --seed 0"
-        " --max-examples 5 --budget 1.5 --jobs auto --time-limit 2 --memory-limit 1G --in-process"
+        " --max-examples 5 --budget 1.5 --jobs auto --sandbox --time-limit 2 --memory-limit 1G --in-process"
         " --select GC3,GC4 --select GC5 --ignore GC402"
     )
     run("verify", "student.py:Net.inner", *flags.split())
@@ -49,6 +49,7 @@ def test_every_flag_reaches_the_api(run, api):
         "max_examples": 5,
         "budget": 1.5,
         "jobs": "auto",
+        "sandbox": True,
         "time_limit": 2.0,
         "memory_limit": 2**30,
         "in_process": True,
