@@ -13,10 +13,11 @@ from itertools import product
 
 import numpy as np
 
-from gradcheck.campaign.findings import diagnosed_findings, finding_of
+from gradcheck.campaign.findings import diagnosed_findings, finding_of, slope_finding
 from gradcheck.campaign.source_lines import Trace, with_line
 from gradcheck.checks import Examination
 from gradcheck.checks import Fault as Wrong
+from gradcheck.checks.kink_slopes import wrong_slope
 from gradcheck.checks.localisation import locate
 from gradcheck.errors import SubjectError
 from gradcheck.faults.catalogue import CATALOGUE
@@ -95,6 +96,10 @@ def explained(examination: Examination, case: Case, inquiry: Inquiry) -> list[Fi
     known: list[Mistake] = []
     ask = _Asker(inquiry.claims)
     try:
+        slope = wrong_slope(case, ask)
+        if slope is not None:
+            finding = slope_finding(examination, case, slope)
+            return [replace(finding, detail=finding.detail + inquiry.besides)]
         while len(found) < MOST:
             diagnosis, inquiry = _diagnosed(examination, case, inquiry, ask)
             diagnosis, telling = _deeper(diagnosis, known, case, inquiry, ask)

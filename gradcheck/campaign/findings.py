@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from gradcheck.checks import Examination, Fault
 from gradcheck.checks.comparison import Discrepancy
+from gradcheck.checks.kink_slopes import WrongSlope
 from gradcheck.checks.localisation import Place as Located
 from gradcheck.errors import SubjectError
 from gradcheck.faults.catalogue import CATALOGUE
@@ -84,6 +85,20 @@ def finding_of(examination: Examination, point: Point, places: Sequence[Located]
         discrepancies=tuple(_difference(d) for d in examination.discrepancies),
         counterexample={"digest": digest(point), **point.to_json()},
     )
+
+
+def slope_finding(examination: Examination, case: Case, wrong: WrongSlope) -> Finding:
+    """A slope at a kink that neither side nor anything between has."""
+    architecture, right = case.architecture, f"right is anything from {wrong.low:.4g} to {wrong.high:.4g}"
+    if wrong.layer is None:
+        said = f"where the cost {architecture.cost.name} has two slopes, its derivative is {wrong.slope:.4g}; {right}"
+        return replace(
+            finding_of(examination, case), code=Code.GC401, detail=said, places=(Place("BP1", architecture.depth),)
+        )
+    name = architecture.activation_names[wrong.layer - 1]
+    said = f"at its kink, the derivative of {name} in layer {wrong.layer} is {wrong.slope:.4g}; {right}"
+    place = Place("BP1" if wrong.layer == architecture.depth else "BP2", wrong.layer)
+    return replace(finding_of(examination, case), code=Code.GC501, detail=said, places=(place,))
 
 
 def diagnosed_findings(examination: Examination, case: Case, diagnosis: Diagnosis) -> list[Finding]:
