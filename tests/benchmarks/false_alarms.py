@@ -2,6 +2,8 @@
 
 Each case goes through the whole ladder (`gradcheck.checks.examine`) for one of nine correct subjects, in turn; every
 eighth with the effects rung. Target: 0 fails. Peers judge the first cases of each stratum (stated in the table).
+
+``--float32`` asks for single precision everywhere, and adds wide networks with subjects that sum in eight orders (`wide`).
 """
 
 from tests.benchmarks.output import one_thread
@@ -22,6 +24,7 @@ from gradcheck.errors import SubjectError  # noqa: E402
 from tests.benchmarks import output, peers  # noqa: E402
 from tests.benchmarks.strata import STRATA, companion, draw  # noqa: E402
 from tests.benchmarks.subjects import CorrectSubject, correct_subjects  # noqa: E402
+from tests.benchmarks.wide import WIDE, draw_wide, wide_subjects  # noqa: E402
 
 NUMERICS = frozenset({"UNSTABLE"})
 """Faults that speak of overflow or log(0), not of a wrong gradient."""
@@ -69,15 +72,15 @@ def verdict(examination: Examination) -> str:
     return "numerics" if examination.fault.name in NUMERICS else "fail"
 
 
-def part(task: tuple[int, str, int, int, int]) -> Tally:
-    """Cases start … stop − 1 of a stratum; peers judge those below `peer_cases`."""
-    seed, stratum, start, stop, peer_cases = task
+def part(task: tuple[int, str, int, int, int, str | None]) -> Tally:
+    """Cases start … stop − 1 of a stratum; peers judge those below `peer_cases`; the dtype, where it is not the stratum's."""
+    seed, stratum, start, stop, peer_cases, dtype = task
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
-    tally, subjects = Tally(), correct_subjects()
+    tally, subjects = Tally(), wide_subjects() if stratum in WIDE else correct_subjects()
     for k in range(start, stop):
         subject = subjects[k % len(subjects)]
-        case = draw(seed, stratum, k, subject)
+        case = draw_wide(seed, stratum, k) if stratum in WIDE else draw(seed, stratum, k, subject, dtype)
         other = companion(case, np.random.default_rng([seed, k])) if k % EFFECTS_EVERY == 0 else None
         try:
             examination = examine(subject.subject, case, subject.layout, other=other)
@@ -126,14 +129,23 @@ def main() -> int:
     p.add_argument("--cases", type=int, help=f"in all (default {FULL_CASES}, quick {QUICK_CASES})")
     p.add_argument("--peer-cases", type=int, help=f"for each stratum (default {FULL_PEERS}, quick {QUICK_PEERS})")
     p.add_argument("--strata", help="some strata only, separated by commas")
+    p.add_argument("--float32", action="store_true", help="single precision in every stratum, and wide networks")
     arguments = p.parse_args()
-    strata = arguments.strata.split(",") if arguments.strata else list(STRATA)
+    everything = [*STRATA, *WIDE] if arguments.float32 else list(STRATA)
+    strata, dtype = (
+        arguments.strata.split(",") if arguments.strata else everything,
+        "float32" if arguments.float32 else None,
+    )
     cases = arguments.cases or (QUICK_CASES if arguments.quick else FULL_CASES)
     peer_cases = arguments.peer_cases
     if peer_cases is None:
         peer_cases = QUICK_PEERS if arguments.quick else FULL_PEERS
     each = -(-cases // len(strata))
-    tasks = [(arguments.seed, s, k, min(k + PART, each), peer_cases) for s in strata for k in range(0, each, PART)]
+    tasks = [
+        (arguments.seed, s, k, min(k + PART, each), 0 if s in WIDE else peer_cases, dtype)
+        for s in strata
+        for k in range(0, each, PART)
+    ]
     started, tally = time.monotonic(), Tally()
     for result in output.spread(part, tasks, arguments.jobs):
         tally.add(result)
@@ -154,12 +166,44 @@ def main() -> int:
         "failures": tally.failures[:5],
         "seconds": round(time.monotonic() - started, 1),
     }
-    return output.finish("false_alarms", arguments, _text(tally, strata), figures, missed)
+    name = "false_alarms_float32" if arguments.float32 else "false_alarms"
+    return output.finish(name, arguments, _text(tally, strata), figures, missed)
+
+
+def _asked(tally: Tally) -> list[str]:
+    """The subjects, in their order."""
+    names = {j for _, j, _ in tally.verdicts}
+    return [j.name for j in (*correct_subjects(), *wide_subjects()) if j.name in names]
 
 
 def _rate(tally: Tally, strata: list[str], peer: str) -> float:
     judged = sum(tally.judged[s, peer] for s in strata)
     return round(sum(tally.flagged[s, peer] for s in strata) / judged, 4) if judged else 0.0
+
+
+def _peers(tally: Tally, strata: list[str], names: list[str]) -> list[str]:
+    if not tally.judged:
+        return []
+    return [
+        "Peers: the share of correct gradients that they flag, on the first cases of each stratum (where cost and gradient",
+        "are finite). scipy: above 1e-5. cs231n: relative error above 1e-7, with kinks above 1e-4. The others: defaults."
+        + (f" Not installed, so skipped: {', '.join(peers.skipped())}." if peers.skipped() else ""),
+        "",
+        output.table(
+            ("stratum", "cases", "gradcheck", *names),
+            [
+                (
+                    s,
+                    max([tally.judged[s, n] for n in names] or [0]),
+                    output.percent(tally.count("fail", s), tally.total(s)),
+                    *(output.percent(tally.flagged[s, n], tally.judged[s, n]) for n in names),
+                )
+                for s in strata
+                if tally.judged[s, names[0]]
+            ],
+        ),
+        "",
+    ]
 
 
 def _text(tally: Tally, strata: list[str]) -> str:
@@ -169,7 +213,7 @@ def _text(tally: Tally, strata: list[str]) -> str:
         "",
         f"`{output.command('false_alarms')}` · {output.versions(('torch', 'scipy'))}",
         "",
-        f"{tally.total():,} cases, nine correct subjects in turn, each through the whole ladder. "
+        f"{tally.total():,} cases, {len(_asked(tally))} correct subjects in turn, each through the whole ladder. "
         f"**Fails: {tally.count('fail')}.**",
         "“Numerics” counts overflow and log(0) in right but unstable formulas, reported as such and not as a wrong gradient.",
         "",
@@ -185,25 +229,13 @@ def _text(tally: Tally, strata: list[str]) -> str:
         output.table(
             ("subject", "cases", "fails", "raised", "numerics", "inconclusive"),
             [
-                (j.name, tally.total(None, j.name), *(tally.count(v, None, j.name) for v in ("fail", "error", "numerics")),
-                 output.percent(tally.count("inconclusive", None, j.name), tally.total(None, j.name)))
-                for j in correct_subjects()
+                (j, tally.total(None, j), *(tally.count(v, None, j) for v in ("fail", "error", "numerics")),
+                 output.percent(tally.count("inconclusive", None, j), tally.total(None, j)))
+                for j in _asked(tally)
             ],
         ),
         "",
-        "Peers: the share of correct gradients that they flag, on the first cases of each stratum (where cost and gradient",
-        "are finite). scipy: above 1e-5. cs231n: relative error above 1e-7, with kinks above 1e-4. The others: defaults."
-        + (f" Not installed, so skipped: {', '.join(peers.skipped())}." if peers.skipped() else ""),
-        "",
-        output.table(
-            ("stratum", "cases", "gradcheck", *names),
-            [
-                (s, max([tally.judged[s, n] for n in names] or [0]), output.percent(tally.count("fail", s), tally.total(s)),
-                 *(output.percent(tally.flagged[s, n], tally.judged[s, n]) for n in names))
-                for s in strata
-            ],
-        ),
-        "",
+        *_peers(tally, strata, names),
         "Why inconclusive:",
         "",
         output.table(("stratum", "reason", "cases"), [(s, w, n) for (s, w), n in sorted(tally.reasons.items())]),

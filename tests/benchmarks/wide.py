@@ -138,7 +138,7 @@ def wide_subjects() -> tuple[CorrectSubject, ...]:
         functions = Summed(product, bool(k % 2))
         out.append(
             CorrectSubject(
-                name, LocalSubject(Functional(functions.loss, functions.backprop, name)), layout, single=True
+                f"sum: {name}", LocalSubject(Functional(functions.loss, functions.backprop, name)), layout, single=True
             )
         )
     return tuple(out)
