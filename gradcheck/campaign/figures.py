@@ -11,6 +11,7 @@ import numpy as np
 from gradcheck.campaign.operations import trusted_of
 from gradcheck.checks import Recognition
 from gradcheck.errors import FATAL, GradcheckError, SubjectError
+from gradcheck.faults.catalogue import CATALOGUE
 from gradcheck.faults.evidence import effective_points
 from gradcheck.faults.matching import know
 from gradcheck.faults.sampling import draw_near
@@ -58,7 +59,7 @@ class Illustrator:
         if r is None or not r.trusted:
             return finding
         ask = _Asker(self.subject, r.layout)
-        curve = _curve(finding, case, r.repertoire, ask, self.seed) if finding.code in _CURVED else None
+        curve = _curve(finding, case, r.repertoire, ask, self.seed) if _is_of_derivative(finding) else None
         return replace(finding, tensors=tuple(_of_network(case, ask)), curve=curve)
 
 
@@ -107,6 +108,12 @@ def _tensors(claimed: Arrays, expected: Arrays, bound: Arrays) -> Iterator[Tenso
         if left >= 0:
             bounds = np.broadcast_to(2 * np.asarray(bound[name]), expected[name].shape)
             yield Tensor(name, claimed[name].tolist(), expected[name].tolist(), bounds.tolist())
+
+
+def _is_of_derivative(finding: Finding) -> bool:
+    """Whether σ′ is what is wrong, or nothing is known: δ over what comes from above is a function of z only then."""
+    named = [CATALOGUE[e.fault] for e in finding.explanations if e.fault in CATALOGUE]
+    return finding.code in _CURVED and (not named or any(fault.slot == "derivative" for fault in named))
 
 
 def _curve(finding: Finding, case: Case, repertoire: Repertoire, ask: _Asker, seed: int) -> Curve | None:

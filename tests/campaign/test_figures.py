@@ -29,8 +29,12 @@ def backprop(weights, biases, x, y, *, activations, cost, l2):
 @pytest.fixture(scope="module")
 def wrong(tmp_path_factory):
     """σ(z) stands for σ′(z)."""
-    file = tmp_path_factory.mktemp("figures") / "net.py"
-    file.write_text(BACKPROP.replace("PRIME", "a[k]"))
+    return found(tmp_path_factory.mktemp("figures") / "net.py", BACKPROP.replace("PRIME", "a[k]"))
+
+
+def found(file, text):
+    """The finding of a subject."""
+    file.write_text(text)
     options = {"activations": ["sigmoid"], "costs": ["mse"], "weights": "to_from", "samples": "columns"}
     report = gradcheck.verify(str(file), bias="column", max_examples=40, in_process=True, **options)
     (finding,) = report.findings
@@ -52,6 +56,16 @@ def test_the_curve_is_the_function_that_stands_there(wrong):
     np.testing.assert_allclose(measured, sigma, rtol=1e-9)
     np.testing.assert_allclose(right, sigma * (1 - sigma), rtol=1e-9)
     assert (np.diff(z) >= 0).all()
+
+
+def test_no_curve_where_another_mistake_has_the_name(tmp_path):
+    """With |W| for W, δ over what comes from above is no function of z: a curve would mislead."""
+    text = BACKPROP.replace("PRIME", "a[k] * (1 - a[k])").replace(
+        "weights[k].T @ delta", "np.abs(weights[k].T) @ delta"
+    )
+    finding = found(tmp_path / "net.py", text)
+    assert "bp2_absolute_weights" in {e.fault for e in finding.explanations}
+    assert finding.curve is None
 
 
 def test_a_layer_has_its_tensors(tmp_path):
