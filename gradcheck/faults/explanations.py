@@ -327,8 +327,8 @@ CODES: Mapping[str, Text] = {
         "sigmoid: a(1 − a) · tanh: 1 − a² · relu: [z > 0] · softplus: sigmoid(z)",
         "def tanh_prime(z):\n    return 1 - np.tanh(z)",
         "def tanh_prime(z):\n    return 1 - np.tanh(z) ** 2",
-        "explanation such as act_tanh_one_minus_a",
-        "networks without it; relu at exactly 0, where any slope in [0, 1] is accepted",
+        "explanation such as act_tanh_one_minus_a; at a kink, the slope that was claimed and those that are right",
+        "networks without it; relu at exactly 0, where any slope in [0, 1] is accepted, and none outside",
     ),
     "GC601": Text(
         "the result has less precision than its dtype",
