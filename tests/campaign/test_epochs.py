@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from contextlib import contextmanager
 
 import pytest
@@ -79,6 +81,29 @@ def test_a_killed_process_changes_nothing(tmp_path, monkeypatch):
     killed = json.loads(told(gradcheck.verify(path, **FEW, jobs=3)))
     for key in ("verdict", "tally", "power", "findings"):
         assert killed[key] == json.loads(expected)[key]
+
+
+THREADS = """
+import json, sys, gradcheck
+sys.path.insert(0, sys.argv[2])
+from tests.campaign.test_epochs import FEW, told
+print(told(gradcheck.verify(sys.argv[1], **{**FEW, "in_process": True})))
+"""
+
+
+def test_the_report_does_not_depend_on_the_threads_of_blas(tmp_path):
+    """One or two of them, in the process that judges and in the subject's."""
+    path = tmp_path / "student.py"
+    path.write_text(RIGHT)
+    command = [sys.executable, "-c", THREADS, str(path), str(ROOT)]
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    runs = [
+        subprocess.Popen(command, env={**os.environ, **dict.fromkeys(names, n)}, stdout=subprocess.PIPE, cwd=ROOT)
+        for n in ("1", "2")
+    ]
+    one, two = (run.communicate(timeout=120)[0] for run in runs)
+    assert one == two
+    assert json.loads(one)["verdict"] == "pass"
 
 
 # --- Spread by itself -------------------------------------------------------------------------------------------------

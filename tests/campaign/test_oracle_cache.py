@@ -165,6 +165,27 @@ def test_a_wrong_transcription_in_the_cache_is_found_by_the_audit(rules, disk, c
         audit.audit_if_due(case)
 
 
+WRITER = """
+import pathlib, sys
+from gradcheck.campaign.oracle_cache import Disk
+disk, me = Disk(pathlib.Path(sys.argv[1])), sys.argv[2]
+for k in range(300):
+    disk.put(f"key-{k % 3}", me * (1 + 37 * (k % 50)))
+    text = disk.get(f"key-{k % 3}")
+    assert text is None or (set(text) <= set("abc") and len(set(text)) == 1 and len(text) % 37 == 1), text[:99]
+print("whole")
+"""
+
+
+def test_processes_that_write_at_once_read_whole_texts(tmp_path):
+    """Three that overwrite one another's entries: each read is one of the texts, from its first to its last letter."""
+    folder = tmp_path / "cache"
+    command = [sys.executable, "-c", WRITER, str(folder)]
+    writers = [subprocess.Popen([*command, name], stdout=subprocess.PIPE, text=True) for name in "abc"]
+    assert [w.communicate(timeout=60)[0].strip() for w in writers] == ["whole"] * 3
+    assert not list(folder.glob(".new-*"))
+
+
 def test_a_warm_run_needs_no_jax(tmp_path):
     """The first runs trace and audit; then jax is not imported, unless by the lottery of one run in sixteen."""
     environment = {**os.environ, "GRADCHECK_CACHE_DIR": str(tmp_path), "GRADCHECK_CACHE": "on"}
