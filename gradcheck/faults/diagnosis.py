@@ -21,6 +21,7 @@ from gradcheck.faults.sampling import draw_case, draw_near, repertoire_of
 from gradcheck.faults.search import Candidates, several, singles
 from gradcheck.networks import Case
 from gradcheck.networks.repertoire import Repertoire
+from gradcheck.networks.sampling import sample_case
 from gradcheck.numerics import Arrays
 
 FRESH = 4
@@ -133,10 +134,17 @@ class _Diagnoser:
     def _look_around(self) -> None:
         """Draw until enough cases show the mistake."""
         for k in range(_DRAWS):
-            self._learn(draw_near(self.case, self.repertoire, self.generator, k))
+            self._learn(self._near(k))
             telling = sum(known.informative for known in self.knowns if known.fresh)
             if k + 1 >= _FIRST and telling >= FRESH:
                 return
+
+    def _near(self, k: int) -> Case:
+        """Another case; where the subject refuses most of them, every other one has the widths of the counterexample."""
+        if k % 2 and len(self.refusals) > len(self.knowns):
+            samples = int(self.generator.integers(self.repertoire.samples[0], min(self.repertoire.samples[1], 5) + 1))
+            return sample_case(self.case.architecture, samples, self.generator)
+        return draw_near(self.case, self.repertoire, self.generator, k)
 
     def _learn(self, case: Case) -> Known | None:
         claim = self.claims(case)
@@ -193,25 +201,24 @@ class _Diagnoser:
 
     def _splitting(self, ways: Sequence[tuple[Candidates, ...]]) -> Case | None:
         """The one of several random cases on which the ways differ most; None where they differ on none."""
-        best, most = None, 1
-        for k in range(_CHOICES):
+        best, most = None, (1, False)
+        for k in range(_CHOICES * (4 if self.refusals else 1)):  # where it refuses some, the cases that run are rare
             case = draw_near(self.case, self.repertoire, self.generator, k)
-            count = self._kinds(case, ways)
-            if count > most:
-                best, most = case, count
+            kinds = self._kinds(case, ways)
+            if sum(kinds) > 1 and kinds > most:
+                best, most = case, kinds
         return best
 
-    def _kinds(self, case: Case, ways: Sequence[tuple[Candidates, ...]]) -> int:
-        """How many different gradients the ways give at a case."""
+    def _kinds(self, case: Case, ways: Sequence[tuple[Candidates, ...]]) -> tuple[int, bool]:
+        """How many different gradients the ways give at a case, and whether some give none."""
         gradients = [synthesise(case, _plantings(w, case)) for w in ways]
         kinds: list[Arrays] = []
-        crashed = any(g is None for g in gradients)
         for gradient in gradients:
             if gradient is not None and all(np.all(np.isfinite(g)) for g in gradient.values()):
                 probe = know(case, gradient, fresh=True)
                 if all(probe.tells_apart(gradient, other) for other in kinds):
                     kinds.append(gradient)
-        return len(kinds) + crashed
+        return len(kinds), any(g is None for g in gradients)
 
     def _gives(self, way: tuple[Candidates, ...], known: Known) -> bool:
         plantings = _plantings(way, known.case)
@@ -238,7 +245,7 @@ class _Diagnoser:
         """Look for further fresh cases on which a mistake matters."""
         telling = sum(self._matters(way, rest, k) for k in self.knowns if k.fresh)
         for k in range(_DRAWS):
-            known = self._learn(draw_near(self.case, self.repertoire, self.generator, k))
+            known = self._learn(self._near(k))
             if known is not None and not self._gives(way, known):
                 return False
             telling += known is not None and self._matters(way, rest, known)

@@ -127,6 +127,17 @@ _ROWS: tuple[tuple[str, str, Edit, str], ...] = (
 )  # fmt: skip
 
 
+_SHORTCUTS: tuple[tuple[str, str, Edit], ...] = (
+    ("residual", "a − y", lambda s, l, v: s.scale * _residual(s)),
+    ("twice_residual", "2(a − y)", lambda s, l, v: 2 * s.scale * _residual(s)),
+    ("plain_residual", "a − y, not averaged,", lambda s, l, v: _residual(s)),
+    ("reversed_residual", "y − a", lambda s, l, v: -s.scale * _residual(s)),
+)
+"""What stands for the whole output error, ∇C and σ′ together, whatever cost and activation are."""
+_SHORTCUT_HINT = (
+    "δᴸ = a − y holds for softmax with cross entropy and sigmoid with bce alone; in general δᴸ = ∇C ⊙ σ′(zᴸ)"
+)
+
 _SELECTIONS = ("first_sample_only", "last_sample_only", "no_first_sample", "no_last_sample")
 _RESIDUALS = ("mse", "mae")
 """Costs whose gradient stands among the rows already."""
@@ -160,7 +171,12 @@ def _faults() -> tuple[Fault, ...]:
         for key, title, edit, _ in _ROWS
         if key in _SELECTIONS
     ]  # fmt: skip
-    return (*rows, *others, *unscaled)
+    shortcuts = [
+        Fault(f"bp1_delta_is_{key}", f"{text} stands for the output error whatever cost and activation are", "BP1", "derivative",
+              edit, "output", "where the output error is that", _SHORTCUT_HINT)
+        for key, text, edit in _SHORTCUTS
+    ]  # fmt: skip
+    return (*rows, *others, *unscaled, *shortcuts)
 
 
 FAULTS: tuple[Fault, ...] = _faults()

@@ -293,6 +293,9 @@ def book_specimen(group: Group, file: File, subject: LocalSubject, entry: dict[s
         group.counts.update(crash=1)
         return
     diagnosis = diagnose(case, claims, repertoire=file.repertoire)
+    if not diagnosis.named and case.samples == 1 and not subject.offer.batch:  # as a campaign does it
+        file = replace(file, recognition=replace(file.recognition, repertoire=replace(file.repertoire, samples=(1, 1))))
+        diagnosis = diagnose(case, claims, repertoire=file.repertoire)
     equation = top(diagnosis)[0]
     place = equation == entry["equation"] or entry["equation"] == "scale"
     bad = diagnosis.named and not holds(diagnosis, case, file.repertoire, claims)
