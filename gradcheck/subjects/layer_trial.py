@@ -19,7 +19,7 @@ from gradcheck.subjects.failures import subject_code
 from gradcheck.subjects.match import parameter_names
 from gradcheck.subjects.protocol import Malformed
 from gradcheck.subjects.recorders import Recorder
-from gradcheck.subjects.spellings import VALUE_KEYS, Place, arrays_in, find_gradient, get, is_gradient
+from gradcheck.subjects.spellings import VALUE_KEYS, Place, arrays_in, find_gradient, get, is_gradient, put
 
 FORWARD = [
     "forward",
@@ -252,6 +252,9 @@ def instances(cls: type) -> Iterator[Any]:
                 instance = cls(**dict(zip(names, copy.deepcopy(values), strict=True)))
         except (SubjectError, Malformed):
             continue
+        for place, a in values_in(instance):
+            if a.dtype.itemsize < 8:  # or differences would measure the rounding of the weights
+                put(instance, place, a.astype(np.float64))
         shake(instance)
         yield instance
 

@@ -30,7 +30,7 @@ from gradcheck.subjects.layout import (
 )
 from gradcheck.subjects.match import Match, own_classes
 from gradcheck.subjects.model_calls import CONSTRUCTOR
-from gradcheck.subjects.placement import fixed_widths, placed
+from gradcheck.subjects.placement import fixed_widths, placed, widen
 from gradcheck.subjects.protocol import Call, Malformed, Offer
 from gradcheck.subjects.source import ACTIVATION_WORDS, mentioned
 from gradcheck.subjects.spellings import Place, get, members_in
@@ -119,9 +119,10 @@ class Training:
     def made(self, widths: Sequence[int]) -> Any:
         """A new network of these sizes, or of its own."""
         sizes = {"input": widths[0], "labels": widths[-1], "sizes": list(widths), "hiddens": list(widths[1:-1])}
-        return self._constructor(
-            {**sizes, "hidden": widths[min(1, len(widths) - 1)], "rate": ETAS[0], "l2": 0.0, "dtype": np.float64}
-        )
+        hidden = widths[min(1, len(widths) - 1)]
+        net = self._constructor({**sizes, "hidden": hidden, "rate": ETAS[0], "l2": 0.0, "dtype": np.float64})
+        widen(net)
+        return net
 
     def call(self, point: Point, layout: Layout) -> Call:
         """The samples; the network is made anew for every evaluation, because training writes to it."""

@@ -151,3 +151,9 @@ def test_what_cannot_be_run_is_named(tmp_path):
     """A class beside a good one is skipped with its reason."""
     report = report_of(tmp_path, STORED + "class Base:\n    def forward(self, x): raise NotImplementedError\n    def backward(self, g): ...\n")  # noqa: E501  # fmt: skip
     assert any("not checked: Base: NotImplementedError" in note for note in report.notes)
+
+
+def test_weights_in_float32_are_widened(tmp_path):
+    """Differences of them are then those of float64, and every case is evidence."""
+    source = RETURNED.replace("rng.normal(size=(n_in, n_out))", "rng.normal(size=(n_in, n_out)).astype(np.float32)")
+    assert report_of(tmp_path, source).tally.inconclusive == 0

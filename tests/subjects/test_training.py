@@ -101,3 +101,12 @@ def test_an_optimiser_is_refused(tmp_path):
     report = report_of(tmp_path, source)
     assert report.verdict in ("error", "inconclusive")
     assert "the update remembers" in report.findings[0].detail
+
+
+def test_weights_in_float32_are_widened(tmp_path):
+    """What was drawn is kept to the last digit."""
+    source = FIXED.replace("2 * np.random.random((3, 1)) - 1", "np.ones((3, 1), dtype=np.float32)").replace(
+        "+=", "= self.synaptic_weights +"
+    )
+    report = report_of(tmp_path, source)
+    assert (report.verdict, report.tally.inconclusive) == ("pass", 0)
