@@ -80,10 +80,9 @@ def row_of(subject: dict[str, Any], repositories: Path, scratch: Path, examples:
     for name, text in subject.get("files", {}).items():
         (file.parent / name).write_text(text)
         needed.append(f"a file {name}")
-    with contextlib.chdir(file.parent):  # a file may read others beside it
+    with contextlib.chdir(file.parent):  # a file may read others beside it, and write some
         report = gradcheck.verify(file.name, object=subject.get("object"), max_examples=examples, time_limit=60)
-    if report.verdict == "error":
-        adapter, lines = adapted(file, subject.get("object"))
+        adapter, lines = adapted(file, subject.get("object")) if report.verdict == "error" else (None, 0)
         if adapter is not None:
             report = gradcheck.verify(str(adapter), max_examples=examples, time_limit=60)
             needed.append(f"`gradcheck init` ({lines} lines of it the file's own names)")
