@@ -24,6 +24,7 @@ from gradcheck.checks.differences import (
 )
 from gradcheck.checks.examination import BY_DIFFERENCES, VACUOUS, Examination, Fault
 from gradcheck.checks.own_cost import located, own_triangle
+from gradcheck.checks.precision import imprecise
 from gradcheck.checks.projection import ATTEMPTS
 from gradcheck.checks.screening import screen
 from gradcheck.checks.whole import whole_bounds, with_whole
@@ -146,7 +147,8 @@ def triangle(
         if screened is not None:
             return clean(against, screened)
     own = own_differences(subject, case, layout, estimate, bounds.value, attempt=attempt) if differences else {}
-    return judge(case, Oracles(estimate, expected, own, whole), primal, against)
+    found = judge(case, Oracles(estimate, expected, own, whole), primal, against)
+    return found if attempt else imprecise(found, subject, case, layout, (estimate, expected), (value, bounds.value))
 
 
 def judge(

@@ -332,7 +332,8 @@ CODES: Mapping[str, Text] = {
     ),
     "GC601": Text(
         "the result has less precision than its dtype",
-        "The gradient is right to float32 but not to float64: there is a cast, a rounding or a difference quotient on the way.",
+        "The gradient is right to float32, float16 or bfloat16, not to its dtype: its error is that of rounding, no formula's. "
+        "There is a cast, a rounding or a difference quotient on the way.",
         "relative error about 6·10⁻⁸ for float32, 5·10⁻⁴ for float16",
         "delta = (W.T @ delta).astype(np.float32) * prime",
         "delta = (W.T @ delta) * prime",

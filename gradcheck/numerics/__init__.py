@@ -14,7 +14,7 @@ from gradcheck.numerics.arrays import (
     zeros_like,
 )
 from gradcheck.numerics.estimate import Estimate
-from gradcheck.numerics.rounding import gamma, unit_roundoff
+from gradcheck.numerics.rounding import gamma, rounded_to, smallest_normal, unit_roundoff
 
 __all__ = [
     "Array",
@@ -27,7 +27,9 @@ __all__ = [
     "norm",
     "random_direction",
     "ravel",
+    "rounded_to",
     "size",
+    "smallest_normal",
     "unit_roundoff",
     "unravel",
     "zeros_like",

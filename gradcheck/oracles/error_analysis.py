@@ -31,7 +31,7 @@ import numpy as np
 
 from gradcheck.networks import COSTS, Activation, Case, Cost, activation_named, forward_once, penalty
 from gradcheck.networks.namespace import xp_numpy
-from gradcheck.numerics import Array, gamma, unit_roundoff
+from gradcheck.numerics import Array, gamma, smallest_normal, unit_roundoff
 from gradcheck.oracles.autodiff import activation_second, activation_vjp, cost_hvp, cost_vjp
 from gradcheck.oracles.clarke import EXPLAINED, Interval, Kinks, interval, next_number, reach_of, spread
 
@@ -81,11 +81,17 @@ def rounding_bounds(case: Case, dtype: str | None = None) -> RoundingBounds:
     """Bounds at a case for a computation in `dtype` (default: the case's own)."""
     precision = dtype or case.dtype
     with np.errstate(all="ignore"):
-        found = _analyse(case, unit_roundoff(precision), float(np.finfo(precision).tiny))
+        found = _analyse(case, unit_roundoff(precision), smallest_normal(precision))
     rounding, jump = _known(found.rounding), _known(found.jump)
     value = float("inf") if np.isnan(found.value) else found.value * OWN_ROUNDING
     apart = {n: e + 2 * jump[n] if n in jump else e for n, e in rounding.items()}
     return replace(found, value=value, gradient=apart, output=found.output * OWN_ROUNDING, rounding=rounding, jump=jump)
+
+
+def underflow_bounds(case: Case, dtype: str) -> dict[str, Array]:
+    """Bounds of the gradient where everything below the smallest normal number of `dtype` may be flushed to zero."""
+    with np.errstate(all="ignore"):
+        return _known(_analyse(case, unit_roundoff("float64"), smallest_normal(dtype)).rounding)
 
 
 def _known(bounds: dict[str, Array]) -> dict[str, Array]:
