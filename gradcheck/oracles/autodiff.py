@@ -104,7 +104,7 @@ def value_and_gradient(
     m = case.samples
     data = [float(architecture.cost_scale(m)), float(architecture.regularisation.factor(m))]
     values = [case.parameters[name] for name in architecture.shapes()]
-    template = _template(architecture.depth, architecture.bias, architecture.regularisation.biases)
+    template = _template(architecture.depth, architecture.bias, _penalised(case))
     slopes, by_output = [activation_vjp(f) for f in activations], cost_vjp(architecture.cost)
     if kinks:
         slopes = [_centred(vjp, kinks.layers.get(l)) for l, vjp in enumerate(slopes, start=1)]
@@ -253,14 +253,22 @@ def rules_of(case: Case) -> list[str]:
     A definition without a fingerprint has a key of this process alone, so that it is audited in every run.
     """
     a = case.architecture
-    keys = [("depth", _template_key(a.depth, a.bias, a.regularisation.biases))]
+    keys = [("depth", _template_key(a.depth, a.bias, _penalised(case)))]
     for name, functions in (("activation", {d.activation.function for d in a.layers}), ("cost", {a.cost.function})):
         keys += [(k, _digest(f) or f"of this process {id(f)}") for f in functions for k in (name, f"{name}_vjp")]
     return sorted(f"{name}-{key}" for name, key in keys)
 
 
-def _template_key(depth: int, bias: bool, biases_penalised: bool) -> str:
-    return f"{depth}{'b' if bias else ''}{'p' if biases_penalised else ''}"
+def _penalised(case: Case) -> str:
+    """Which parameters the L2 term holds: none where λ = 0, so that nothing as large as they are is computed for it."""
+    r = case.architecture.regularisation
+    if not r.factor(case.samples):
+        return ""
+    return "all" if r.biases else "weights"
+
+
+def _template_key(depth: int, bias: bool, penalised: str) -> str:
+    return f"{depth}{'b' if bias else ''}{penalised[:1]}"
 
 
 def _abstract(shapes: Sequence[str]) -> list[Any]:
@@ -293,13 +301,13 @@ def _opaque() -> Callable[..., Any]:
 
 
 @cache
-def _template(depth: int, bias: bool, biases_penalised: bool) -> Callable[..., Any]:
+def _template(depth: int, bias: bool, penalised: str) -> Callable[..., Any]:
     """T_L: (A, V, C, G, scale, decay, x, y, W1, b1, …) -> (value, gradients of W1, b1, …, x)."""
-    key = _template_key(depth, bias, biases_penalised)
-    return rules.recall(key, "depth") or rules.keep(key, "depth", _traced_template(depth, bias, biases_penalised))
+    key = _template_key(depth, bias, penalised)
+    return rules.recall(key, "depth") or rules.keep(key, "depth", _traced_template(depth, bias, penalised))
 
 
-def _traced_template(depth: int, bias: bool, biases_penalised: bool) -> tuple[str, list[Any]]:
+def _traced_template(depth: int, bias: bool, penalised: str) -> tuple[str, list[Any]]:
     """The template as source, traced by jax."""
     jax, opaque = _jax(), _opaque()
 
@@ -320,8 +328,12 @@ def _traced_template(depth: int, bias: bool, biases_penalised: bool) -> tuple[st
         for k in range(depth):
             z = jax.lax.dot(arguments[step * k], a)
             a = activation(k)(z + arguments[step * k + 1] if bias else z)
-        penalised = arguments if biases_penalised else arguments[::step]
-        return scale * cost(a, y) + decay * sum(jax.numpy.sum(p * p) for p in penalised)
+        data = scale * cost(a, y)
+        if not penalised:
+            return data
+        return data + decay * sum(
+            jax.numpy.sum(p * p) for p in (arguments if penalised == "all" else arguments[::step])
+        )
 
     def run(scale: Any, decay: Any, x: Any, y: Any, *arguments: Any) -> Any:
         value, (by_parameters, by_input) = jax.value_and_grad(C, argnums=(0, 1))(arguments, x, scale, decay, y)

@@ -1,5 +1,7 @@
 """The jax.grad oracle: transcriptions against compiled jax, the template of a depth, kinks, the fallback."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -153,3 +155,17 @@ def test_jax_computes_in_double(make_case):
     """x64 is on for this process as soon as the oracle is used."""
     assert xp_jax.ones(1).dtype == np.float64
     assert forward(make_case(2, 2))[1][-1].dtype == np.float64
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.7])
+@pytest.mark.parametrize("biases", [False, True])
+def test_what_is_penalised_is_what_compiled_jax_penalises(make_case, strength, biases):
+    """Nothing for λ = 0, the weights, or the biases too: each has a transcription of its own."""
+    case = make_case(3, 4, 2)
+    regularisation = replace(case.architecture.regularisation, strength=strength, biases=biases)
+    case = replace(case, architecture=replace(case.architecture, regularisation=regularisation))
+    value, gradient = value_and_gradient(case)
+    expected_value, expected = compiled_gradient(case)
+    assert value == pytest.approx(expected_value, rel=1e-13)
+    for name, g in expected.items():
+        np.testing.assert_allclose(gradient[name], g, rtol=1e-11, atol=1e-14)
