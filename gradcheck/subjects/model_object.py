@@ -425,8 +425,10 @@ def match(members: Mapping[str, Any], name: str) -> Match:
 
 
 def _plausible(cls: type) -> bool:
-    named = [m for m in BACKWARD if inspect.isfunction(inspect.getattr_static(cls, m, None))]
-    return any({"Y"} <= bind(getattr(cls, m), WORDS).takes for m in named)
+    """Whether it has a method that is called like a backward pass, in any spelling, and takes targets."""
+    wanted = {n.replace("_", "").lower() for n in BACKWARD}
+    methods = {n: f for n, f in inspect.getmembers(cls, inspect.isfunction) if n.replace("_", "").lower() in wanted}
+    return any("Y" in bind(f, WORDS).takes for f in methods.values())
 
 
 def tried(cls: type, name: str) -> ModelObject | str:

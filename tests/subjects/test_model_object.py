@@ -158,6 +158,12 @@ def test_weight_decay_of_unknown_strength_is_left_open(tmp_path):
     assert "L2 term (0.03 times the weights)" in report.findings[0].detail
 
 
+def test_names_may_be_in_camel_case(tmp_path):
+    """costFunction and costFunctionPrime are a loss and its gradient."""
+    source = FIXED.replace("compute_loss", "costFunction").replace("compute_gradients", "costFunctionPrime")
+    assert report_of(tmp_path, source).subject.convention == "model_object"
+
+
 def test_plain_descent_of_the_same_class_passes(tmp_path):
     """The neighbour of the refused ones."""
     assert report_of(tmp_path, OPTIMISER.replace("STEP", "v").replace("AFTER", "pass")).verdict == "pass"
@@ -202,3 +208,17 @@ def test_a_cost_that_takes_classes_gets_classes(tmp_path):
     report = report_of(tmp_path, source.replace(" + self.lam * self.W[k]", ""))
     assert report.verdict == "pass"
     assert any("checked with one-hot targets" in note for note in report.notes)
+
+
+def test_the_cost_behind_known_outputs_is_recognised_without_biases(tmp_path):
+    """A network that declares both, and has weights alone."""
+    source = (
+        OPTIMISER.replace("STEP", "v")
+        .replace("        AFTER\n", "")
+        .replace(
+            "    def backward",
+            "    def loss(self, X, y):\n        return 0.5 * np.sum((self.forward(X) - y) ** 2)\n    def backward",
+        )
+    )
+    report = report_of(tmp_path, source)
+    assert "mse · 1/2" in {c.value for c in report.conventions}

@@ -20,7 +20,7 @@ def head_of(e: Experiments, f: Activation, g: Activation, depth: int, layout: La
     """The cost and scale behind output activation g; None where its values are those of no known cost."""
     e.unknown_cost = False
     if e.offer.declares_cost:
-        cases = [e.case(f, (g, COSTS["mse"]), depth, s) for s in e.shapes()]
+        cases = [e.case(f, (g, COSTS["mse"]), depth, s, bias=layout.bias != "none") for s in e.shapes()]
         cases = [replace(c, targets=one_hot(c.targets.shape, e.generator)) for c in cases]
         values = e.values(cases, layout)
         for cost in e.costs if values is not None else ():
@@ -46,7 +46,7 @@ def head_of(e: Experiments, f: Activation, g: Activation, depth: int, layout: La
 
 def _from_derivative(e: Experiments, f: Activation, g: Activation, depth: int, layout: Layout) -> Head | None:
     """The cost whose gradient is the file's own ∂C/∂a, up to a constant that becomes the scale."""
-    case = e.case(f, (g, COSTS["mse"]), depth, (4, 3))
+    case = e.case(f, (g, COSTS["mse"]), depth, (4, 3), bias=layout.bias != "none")
     a = forward(through(case, f, g, COSTS["mse"]))[1][-1]
     y = one_hot(a.shape, e.generator) if g.range != "real" else case.targets
     try:
