@@ -24,7 +24,7 @@ from gradcheck.subjects.configuration import SubjectConfiguration
 from gradcheck.subjects.detect import detect
 from gradcheck.subjects.failures import subject_code
 from gradcheck.subjects.layout import Layout
-from gradcheck.subjects.loading import NOTES, defines, extend_path, resolve, statements
+from gradcheck.subjects.loading import NOTES, TREE, defines, extend_path, resolve, statements
 from gradcheck.subjects.local import LocalSubject
 from gradcheck.subjects.protocol import Subject
 from gradcheck.subjects.sources import BUILTINS_OF_2
@@ -81,7 +81,7 @@ def execute(tree: ast.Module, name: str, text: str) -> dict[str, Any]:
         statements(tree, file, module, notes, failed)
     if failed and not defines(module):
         raise failed[0]
-    vars(module)[NOTES] = tuple(notes)
+    vars(module).update({NOTES: tuple(notes), TREE: tree})
     return vars(module)
 
 

@@ -31,6 +31,8 @@ from gradcheck.subjects.sources import BUILTINS_OF_2, parsed, units_of
 NOTES = "__gradcheck_notes__"
 """The member that holds what was rewritten or skipped while a file was loaded, one line each."""
 _SHOWN = 5
+TREE = "__gradcheck_tree__"
+"""The member that holds the syntax tree that ran, where it is not that of the file."""
 PATIENCE = 1.0
 """Seconds that one statement at the top of a file may run."""
 

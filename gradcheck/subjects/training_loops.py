@@ -90,12 +90,15 @@ class Loop:
         _execute([_once(self.loop)], space)
 
 
-def loops_of(path: Path) -> Iterator[Loop]:
-    """The loops at the top of a file, then those of its functions, the one that updates most names first."""
+def loops_of(path: Path, tree: ast.Module | None = None) -> Iterator[Loop]:
+    """The loops at the top of a file, then those of its functions, the one that updates most names first.
+
+    tree: what runs in place of the file's own text.
+    """
     bodies: list[tuple[str, ast.arguments | None, list[ast.stmt]]] = []
     top: list[ast.stmt] = []
-    for tree in _trees(path):
-        for statement in tree.body:
+    for module in _trees(path) if tree is None else (tree,):
+        for statement in module.body:
             top += statement.body if _is_main(statement) else [statement]  # type: ignore[attr-defined]
             functions = [statement] if isinstance(statement, ast.FunctionDef) else []
             bodies += [(f.name, f.args, f.body) for f in functions]
@@ -108,7 +111,7 @@ def _trees(path: Path) -> Iterator[ast.Module]:
     for unit in units_of(path):
         try:
             yield parsed(unit, unit.text if path.suffix == ".ipynb" else path.read_bytes()).tree
-        except (SyntaxError, ValueError, GradcheckError):
+        except (SyntaxError, ValueError, OSError, GradcheckError):
             continue
 
 

@@ -33,6 +33,7 @@ from gradcheck.subjects.layout import (
     samples_to_subject,
     subject_shapes,
 )
+from gradcheck.subjects.loading import TREE
 from gradcheck.subjects.match import Match
 from gradcheck.subjects.model_calls import LAYOUTS, WORDS
 from gradcheck.subjects.placement import fixed_widths, is_bias, parameters_in, placed
@@ -258,7 +259,7 @@ def match(members: Mapping[str, Any], name: str) -> Match:
     """Recognised by a loop that updates parameters and compares an output with targets."""
     path = members.get("__file__")
     lacks: list[str] = []
-    for loop in loops_of(Path(path)) if path else ():
+    for loop in loops_of(Path(path), members.get(TREE)) if path else ():
         where = f"the loop in line {loop.line}"
         try:
             with subject_code():

@@ -281,3 +281,9 @@ def test_a_wrong_layer_is_refused():
     """As a wrong network is."""
     found = selftest(Setup(SMALL, AFFINE.replace("sum(axis=0)", "mean(axis=0)"), "affine.py"), catalogue=False)
     assert "not correct itself" in found.refused
+
+
+def test_what_runs_is_the_mutant_and_not_the_file():
+    """Conventions that read loops from the source are given the tree that runs; the file may not even exist."""
+    source, _ = Setup(SMALL, FUNCTIONAL, "nowhere.py", None, SAID).source()
+    assert source.subject().offer.convention == "functional"
