@@ -20,6 +20,8 @@ from gradcheck.isolation.process import ChildProcess
 from gradcheck.isolation.protocol import ProtocolError, encode
 
 GIB: Final = 1 << 30
+_OWN_START: Final = 60.0
+"""Seconds for Python, numpy and our own code to come up, on a loaded machine too: no code of the subject runs until then."""
 
 
 ACTIVITIES = {
@@ -58,7 +60,7 @@ class Worker:
             handler: our code to run in the child, as "package.module:callable".
             setup: the argument of the callable; like every payload, plain values and arrays (`protocol.encode`).
             time_limit: seconds for one request, unless the request says otherwise.
-            start_limit: seconds for the start, which includes loading the subject.
+            start_limit: seconds for loading the subject.
             memory_limit: bytes of address space beyond those of Python with numpy; None for no limit.
             cwd: the child's working folder.
             sandboxed: run the child in a sandbox (`isolation.sandbox`) from which these folders can be read.
@@ -154,7 +156,7 @@ class Worker:
 
     def _import_handler(self) -> None:
         try:
-            self._ask("import", "", self._handler, self._start_limit, "while starting")
+            self._ask("import", "", self._handler, max(self._start_limit, _OWN_START), "while starting")
         except SubjectError as error:  # no code of the subject has run yet
             self.close()
             output = self.output_tail().strip()

@@ -45,7 +45,7 @@ SUBJECTS = {
 VERDICTS = {"right": "pass", "tires": "fail", "wrong": "fail", "crashes": "error", "hangs": "error"}
 FEW = {
     "max_examples": 30,
-    "time_limit": 1.0,
+    "time_limit": 3.0,
     "convention": "theta_bias_unit",
     "activations": ["tanh"],
     "costs": ["mse"],
