@@ -7,8 +7,10 @@ import pytest
 
 from gradcheck.checks import Fault, examine
 from gradcheck.networks import forward
+from gradcheck.networks.sampling import sample_case
 from gradcheck.subjects import Layout
-from tests.benchmarks.subjects import STABLE, STABLE_COSTS, Columns, stable_softmax
+from tests.benchmarks.strata import random_architecture
+from tests.benchmarks.subjects import STABLE, STABLE_COSTS, Columns, correct_subjects, stable_softmax
 
 COLUMNS = Layout("to_from", "columns", "column")
 relu, leaky, elu, mae, hinge = ("relu", "leaky_relu(0.2)", "elu(2.0)", "mae", "hinge")
@@ -161,3 +163,20 @@ def test_kinks_in_two_layers_at_once(subject_of, make_case, samples):
     for slope, right in ((0.0, True), (0.5, True), (1.0, True), (3.0, False)):
         subject = subject_of(written(relu, lambda z, s=slope: np.where(z == 0, s, one(z > 0))))
         assert examine(subject, case, COLUMNS).fault is (None if right else Fault.BACKWARD)
+
+
+@pytest.mark.parametrize("subject", correct_subjects(), ids=lambda s: s.name)
+def test_networks_of_integers_stand_on_many_kinks_at_once(subject):
+    """Zeros in several layers, equal samples, zero weights: the nine correct subjects of the benchmark, conventions and all."""
+    for k in range(12):
+        generator = np.random.default_rng([7, k])
+        dtype = "float32" if subject.single else "float64"
+        architecture = random_architecture(generator, ("relu family", "at a kink")[k % 2], subject, dtype)
+        case = sample_case(architecture, int(generator.integers(1, 5)), generator)
+        whole = {n: np.round(2 * a) * (k % 4 != 3) for n, a in case.parameters.items()}
+        y = np.round(case.targets) if architecture.cost.targets == "real" else case.targets
+        with np.errstate(all="ignore"):
+            found = examine(
+                subject.subject, replace(case.at(whole), inputs=np.round(case.inputs), targets=y), subject.layout
+            )
+        assert found.fault in (None, Fault.UNSTABLE), architecture.describe()
