@@ -46,10 +46,10 @@ class Zonotope:
 
 def among_right_gradients(
     comparison: Comparison, claim: Estimate, expected: Estimate, generators: Sequence[Arrays]
-) -> Comparison:
+) -> tuple[Comparison, Estimate | None]:
     """The comparison by intervals, sharpened: refuted where no choice of slopes gives the claim, else with its true power.
 
-    claim.error, expected.error: rounding alone.
+    With the right gradient nearest to a claim that is refuted. claim.error, expected.error: rounding alone.
     """
     names = [n for n in expected.value if n in claim.value]
     c, given = _flat(expected.value, names), _flat(claim.value, names)
@@ -58,12 +58,21 @@ def among_right_gradients(
     known = np.isfinite(c) & np.isfinite(given) & np.isfinite(e) & np.isfinite(A).all(axis=1)
     floor = np.finfo(float).eps * float(np.max(np.abs(A[known]), initial=0.0))
     if not floor > 0:
-        return comparison
+        return comparison, None
     right = Zonotope(names, known, c[known], A[known], e[known] + floor)
     nearest = outside(right, given[known])
     if nearest is not None:
-        return _refuted(comparison, claim, right, nearest)
-    return _with_power(comparison, expected, right) if len(e) <= MOST_COMPONENTS else comparison
+        return _refuted(comparison, claim, right, nearest), replace(expected, value=_filled(expected, right, nearest))
+    return (_with_power(comparison, expected, right) if len(e) <= MOST_COMPONENTS else comparison), None
+
+
+def _filled(expected: Estimate, right: Zonotope, nearest: Array) -> dict[str, Array]:
+    """`nearest` as tensors, with the expected values where components are not known."""
+    flat = _flat(expected.value, right.names)
+    flat[right.known] = nearest
+    sizes = np.cumsum([expected.value[n].size for n in right.names])[:-1]
+    parts = zip(right.names, np.split(flat, sizes), strict=True)
+    return {n: p.reshape(expected.value[n].shape) for n, p in parts}
 
 
 def outside(right: Zonotope, claim: Array) -> Array | None:

@@ -17,11 +17,16 @@ Errors = Sequence[Mapping[str, Array]]
 
 @dataclass(frozen=True, slots=True)
 class Corner:
-    """Both estimates, and their comparison. The claim alone is granted the jump at a kink, around the centre of the slopes."""
+    """Both estimates, and their comparison. The claim alone is granted the jump at a kink, around the centre of the slopes.
+
+    nearest: where no choice of slopes gives the claim, which the intervals alone would take, the claim with its rounding bound
+    and the right gradient nearest to it.
+    """
 
     claim: Estimate
     trusted: Estimate
     comparison: Comparison
+    nearest: tuple[Estimate, Estimate] | None = None
 
 
 def corner(case: Case, gradient: Arrays, bounds: RoundingBounds, more: Errors = (), *, same: bool = True) -> Corner:
@@ -39,7 +44,9 @@ def corner(case: Case, gradient: Arrays, bounds: RoundingBounds, more: Errors = 
     comparison = compare(claim, trusted)
     if comparison.agrees and bounds.kinks.in_one_place() and bounds.kinks.count() <= MOST:
         steps = generators(case, by_input, bounds.kinks, trusted)
-        comparison = among_right_gradients(comparison, _granted(gradient, rounding), trusted, steps)
+        rounded = _granted(gradient, rounding)
+        comparison, right = among_right_gradients(comparison, rounded, trusted, steps)
+        return Corner(claim, trusted, comparison, None if right is None else (rounded, right))
     return Corner(claim, trusted, comparison)
 
 

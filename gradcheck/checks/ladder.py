@@ -148,7 +148,11 @@ def triangle(
             return clean(against, screened)
     own = own_differences(subject, case, layout, estimate, bounds.value, attempt=attempt) if differences else {}
     found = judge(case, Oracles(estimate, expected, own, whole), primal, against)
-    return found if attempt else imprecise(found, subject, case, layout, (estimate, expected), (value, bounds.value))
+    return (
+        found
+        if attempt
+        else imprecise(found, subject, case, layout, known.nearest or (estimate, expected), (value, bounds.value))
+    )
 
 
 def judge(
