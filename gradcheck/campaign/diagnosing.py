@@ -123,12 +123,21 @@ def explained(examination: Examination, case: Case, inquiry: Inquiry) -> list[Fi
 
 
 def explained_precision(examination: Examination, case: Case, inquiry: Inquiry) -> list[Finding]:
-    """Of a gradient that is right to single precision: a small error of another kind looks so at one case, not at others."""
+    """Of a gradient that is right to single precision: a small error of another kind looks so at one case, not at others.
+
+    A cast that reproduces the claim to the last bits has its place.
+    """
     wrong = replace(examination, fault=Wrong.BACKWARD, message="jax.grad disagrees: the claim is wrong")
     found = explained(wrong, case, inquiry)
     if any(not e.fault.startswith("prec_") for f in found for e in f.explanations):
         return found
-    return [finding_of(examination, case, (), inquiry.besides)]
+    finding = finding_of(examination, case, (), inquiry.besides)
+    cast = next((f for f in found if f.explanations), None)
+    if cast is None:
+        return [finding]
+    return [
+        replace(finding, places=cast.places, explanations=cast.explanations, evidence=cast.evidence, lines=cast.lines)
+    ]
 
 
 def _unexplained(examination: Examination, case: Case, inquiry: Inquiry, why: str) -> Finding:
