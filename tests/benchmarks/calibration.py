@@ -209,14 +209,18 @@ def main() -> int:
 
 def coverage(count: int, misses: int) -> float:
     """Lower confidence bound of a share of which `misses` of `count` were seen not to belong (Clopper & Pearson 1934)."""
-    if not count:
+    if misses >= count:
         return 0.0
     low, high = 0.0, 1.0  # share outside: P(at most `misses` of `count`) falls with it
     for _ in range(60):
         p = (low + high) / 2
-        terms = [math.comb(count, k) * p**k * math.exp((count - k) * math.log1p(-p)) for k in range(misses + 1)]
-        low, high = (p, high) if sum(terms) > 1 - CONFIDENCE else (low, p)
+        logs = [_log_choose(count, k) + k * math.log(p) + (count - k) * math.log1p(-p) for k in range(misses + 1)]
+        low, high = (p, high) if sum(map(math.exp, logs)) > 1 - CONFIDENCE else (low, p)
     return 1 - high
+
+
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
 def _missed(everything: Part, strata: list[str], full: bool) -> Iterator[str]:
