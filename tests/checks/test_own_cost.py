@@ -1,5 +1,7 @@
 """Judged by differences of its own cost alone: few forward passes, the wrong entries, and the power that is stated."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -102,3 +104,14 @@ def test_a_kink_met_by_accident_is_no_fault(make_case):
     for seed in range(20):
         case = make_case(3, 4, 2, hidden="relu", output="identity", regime="near_kink", seed=seed)
         assert run(case)[0].fault is None
+
+
+def test_a_claim_whose_formula_cancels_is_granted_its_own_rounding(make_case):
+    """Targets within 1e-9 of the output: ten digits of the right claim are lost, and a wrong factor still shows."""
+    for seed in range(12):
+        case = make_case(2, 4, 3, seed=seed)
+        output = forward(case)[1][-1]
+        near = output * (1 + 1e-9 * np.random.default_rng(seed).standard_normal(output.shape))
+        case = replace(case, targets=near)
+        assert run(case)[0].fault is None
+        assert run(case, lambda g: g["W1"].__imul__(1.01))[0].fault is Fault.BACKWARD
