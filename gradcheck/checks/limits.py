@@ -94,7 +94,7 @@ def _directions(arguments: Arrays, generator: np.random.Generator) -> Iterator[A
     places = [(n, index) for n, a in arguments.items() for index in np.ndindex(a.shape)]
     for name, index in places[:MOST_AXES]:
         for sign in (1.0, -1.0):
-            v = {n: 0.02 * d for n, d in random_direction(arguments, generator).items()}
+            v = {n: np.array(0.02 * d) for n, d in random_direction(arguments, generator).items()}
             v[name][index] += sign
             yield v
 

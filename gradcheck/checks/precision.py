@@ -71,7 +71,12 @@ def imprecise(
 
 
 def less_precise(subject: Subject, case: Case, layout: Layout, claim: Estimate, trusted: Estimate) -> str | None:
-    """The precision whose rounding explains the claim's error; None where none does."""
+    """The precision whose rounding explains the claim's error; None where none does.
+
+    Where every component is within its bounds, and the whole tensor alone is not, rounding number by number explains nothing.
+    """
+    if all(np.all(np.abs(claim.value[n] - g) <= claim.error[n] + trusted.error[n]) for n, g in trusted.value.items()):
+        return None
     for precision in COARSER[case.dtype]:
         if _is_rounded(claim, trusted, precision):
             return precision

@@ -153,7 +153,7 @@ class Training:
         return step.gradient
 
     def require_plain_descent(self) -> None:
-        """Raise SubjectError where the update is that of an optimiser; seen in the first layout that runs."""
+        """Raise SubjectError where the update is that of an optimiser (seen in the first layout that runs), or none runs."""
         low = self.offer.depths[0]
         case = small_case(max(low, 2) if self._widths is None else low, 2, self._widths)
 
@@ -168,6 +168,7 @@ class Training:
 
             require_plain(step, fresh_after)
 
+        failure: SubjectError | Malformed | None = None
         for layout in LAYOUTS:
             try:
                 with subject_code():
@@ -176,6 +177,9 @@ class Training:
             except (SubjectError, Malformed) as error:
                 if isinstance(error, SubjectError) and error.kind == "unrecognised":
                     raise
+                failure = failure or error
+        if failure is not None:
+            raise failure
 
     def _step(self, call: Call, rate: float, repeat: int = 1) -> Step:
         net, places = self._prepared(call)

@@ -29,7 +29,8 @@ def test_a_table_of_verdicts(tmp_path, monkeypatch, capsys):
     assert wild.main(arguments) == 0
     assert json.loads(capsys.readouterr().out)["skipped"] == ["c/d"]
     assert (
-        "| a/b | `layers.py` | A | layer_object | pass (8 cases) | yes | right |" in (tmp_path / "wild.md").read_text()
+        "| a/b | `layers.py` | A | layer_object | none | pass (8 cases) | yes | right |"
+        in (tmp_path / "wild.md").read_text()
     )
     file.write_text(RIGHT.replace("1 - ", "1 + "))
     assert wild.main(arguments) == 1
