@@ -1,8 +1,7 @@
 """The gradient of the trusted definition to 50 digits, by backprop in mpmath: what all bounds are measured against.
 
 Written apart from gradcheck: it shares the names and constants of the definitions, not the code. The formulas are those that
-neither cancel nor overflow; on a kink the slope is the middle of the two sides, as it is for the trusted gradient. Cases stand
-on a kink to rounding, or not nearer than 1e-9: what is nearer than `ON_KINK` is on it.
+neither cancel nor overflow; at a kink the slope is that of the trusted definition (0 below and at it).
 
 z, a, delta   lists of rows (unit, sample) of mpf
 """
@@ -18,7 +17,6 @@ from gradcheck.networks import Case
 from gradcheck.numerics import Array
 
 DIGITS = 50
-ON_KINK = mpf("1e-12")
 Rows = list[list[Any]]
 ERF_CONSTANT, TANH_CONSTANT, CUBIC = 0.7071067811865476, 0.7978845608028654, 0.044715
 
@@ -126,23 +124,18 @@ def _gelu_tanh_slope(z: Any) -> Any:
     return s + 2 * z * s * _sigmoid(-2 * _inner(z)) * mpf(TANH_CONSTANT) * (1 + 3 * mpf(CUBIC) * z * z)
 
 
-def _sides(t: Any, below: Any, above: Any, scale: Any = 1) -> Any:
-    """The value on one side of 0 or the other, and the middle on it; scale: of the numbers whose difference t is."""
-    return (below + above) / 2 if abs(t) < ON_KINK * scale else above if t > 0 else below
-
-
 _PLAIN: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "sigmoid": (_sigmoid, lambda z: _sigmoid(z) * _sigmoid(-z)),
     "tanh": (mp.tanh, lambda z: mp.sech(z) ** 2),
-    "relu": (lambda z: max(z, mpf(0)), lambda z: _sides(z, mpf(0), mpf(1))),
+    "relu": (lambda z: max(z, mpf(0)), lambda z: mpf(z > 0)),
     "softplus": (lambda z: max(z, mpf(0)) + mpmath.log1p(mp.exp(-abs(z))), _sigmoid),
     "gelu": (lambda z: z * mp.erfc(-z * mpf(ERF_CONSTANT)) / 2, _gelu_slope),
     "gelu_tanh": (lambda z: z * _sigmoid(2 * _inner(z)), _gelu_tanh_slope),
     "identity": (lambda z: z, lambda z: mpf(1)),
 }
 _PARAMETRIC: Mapping[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] = {
-    "leaky_relu": (lambda z, p: z if z > 0 else p * z, lambda z, p: _sides(z, p, mpf(1))),
-    "elu": (lambda z, p: z if z > 0 else p * mp.expm1(z), lambda z, p: _sides(z, p * mp.exp(z), mpf(1))),
+    "leaky_relu": (lambda z, p: z if z > 0 else p * z, lambda z, p: mpf(1) if z > 0 else p),
+    "elu": (lambda z, p: z if z > 0 else p * mp.expm1(z), lambda z, p: mpf(1) if z > 0 else p * mp.exp(z)),
 }
 
 
@@ -198,13 +191,13 @@ def _logit_bce(t: Any, y: Any) -> Any:
 
 def _hinge(a: list[Any], y: list[Any]) -> list[Any]:
     t = mp.fdot(a, y)
-    inside = [mpf(yj == 0) * _sides(aj - t + 1, mpf(0), mpf(1)) for aj, yj in zip(a, y, strict=True)]
+    inside = [mpf(yj == 0 and aj - t + 1 > 0) for aj, yj in zip(a, y, strict=True)]
     return [i - yj * mp.fsum(inside) for i, yj in zip(inside, y, strict=True)]
 
 
 _COSTS: Mapping[str, Callable[[list[Any], list[Any]], list[Any]]] = {
     "mse": lambda a, y: [2 * (p - q) for p, q in zip(a, y, strict=True)],
-    "mae": lambda a, y: [_sides(p - q, mpf(-1), mpf(1), abs(p) + abs(q)) for p, q in zip(a, y, strict=True)],
+    "mae": lambda a, y: [mp.sign(p - q) for p, q in zip(a, y, strict=True)],
     "bce_logits": lambda a, y: [_logit_bce(p, q) for p, q in zip(a, y, strict=True)],
     "cross_entropy_logits": _logits_cross_entropy,
     "hinge": _hinge,
