@@ -8,16 +8,44 @@ is not seen; that is a few units in the last place of the largest component, and
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.numerics import Array, Arrays
+from gradcheck.errors import FATAL, SubjectError
+from gradcheck.networks import Point
+from gradcheck.numerics import Array, Arrays, Estimate, unit_roundoff
+from gradcheck.subjects.layout import Layout
+from gradcheck.subjects.protocol import Subject
 
 POINTS = 8
 SAFETY = 8.0
 ROUNDINGS = 32.0
 
 Evaluate = Callable[[Arrays], Arrays | None]
+
+
+def claims_at(subject: Subject, point: Point, layout: Layout) -> Evaluate:
+    """The subject's claim at other arguments, for `claim_error`; None where it raises or its form is broken."""
+
+    def evaluate(arguments: Arrays) -> Arrays | None:
+        try:
+            claim = subject.vjp(point.at(arguments), layout)[1](point.cotangent)
+        except SubjectError as error:
+            if error.kind in FATAL:
+                raise
+            return None
+        return None if claim.problems else claim.gradient
+
+    return evaluate
+
+
+def with_noise(claim: Estimate, subject: Subject, point: Point, layout: Layout) -> Estimate:
+    """The claim with the rounding that it shows itself, where that is more than it was granted: its formula may cancel."""
+    noise = claim_error(
+        claims_at(subject, point, layout), point.arguments, claim.value, unit_roundoff(point.dtype), seed=17
+    )
+    return replace(claim, error={n: np.maximum(e, noise[n]) for n, e in claim.error.items()})
 
 
 def claim_error(evaluate: Evaluate, arguments: Arrays, claim: Arrays, u: float, seed: int) -> dict[str, Array]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradcheck.checks.claim_noise import claim_error
+from gradcheck.checks.claim_noise import claim_error, claims_at
 from gradcheck.checks.comparison import Discrepancy, compare
 from gradcheck.checks.ladder import NO_POWER, Examination, Fault, clean, effects, own_discrepancies, structure
 from gradcheck.checks.laws import linear
@@ -17,7 +17,6 @@ from gradcheck.checks.limits import beyond_limits, unsettled
 from gradcheck.checks.operations import Trusted
 from gradcheck.checks.own_cost import why_silent
 from gradcheck.checks.projection import ATTEMPTS, miss_scale
-from gradcheck.errors import SubjectError
 from gradcheck.networks import OperationCase
 from gradcheck.numerics import Array, Arrays, Estimate, axpy, basis, random_direction
 from gradcheck.oracles.finite_difference import AT_KINK, RATIO, Derivative, directional, ladder, ladder_points
@@ -103,14 +102,7 @@ def _unconfirmed(found: Examined) -> Examined:
 
 
 def _claim_error(subject: Subject, case: OperationCase, claim: Arrays, trusted: Trusted | None) -> dict[str, Array]:
-    def evaluate(arguments: Arrays) -> Arrays | None:
-        try:
-            found = subject.vjp(case.at(arguments), LAYOUT)[1](case.cotangent)
-        except SubjectError:
-            return None
-        return None if found.problems else found.gradient
-
-    error = claim_error(evaluate, case.arguments, claim, ROUNDOFF[case.dtype], _seed(case, 9))
+    error = claim_error(claims_at(subject, case, LAYOUT), case.arguments, claim, ROUNDOFF[case.dtype], _seed(case, 9))
     return {n: np.maximum(e, trusted.pullback.error[n]) if trusted else e for n, e in error.items()}
 
 

@@ -5,18 +5,17 @@ definition the triangle has three corners, otherwise finite differences of the s
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.checks.claim_noise import claim_error
+from gradcheck.checks.claim_noise import with_noise
 from gradcheck.checks.comparison import Discrepancy, compare, relative_power
 from gradcheck.checks.differences import FD_NO_POWER
 from gradcheck.checks.ladder import Examination, Fault, against_own, clean, effects, own_discrepancies, structure
 from gradcheck.checks.laws import linear
 from gradcheck.checks.own_cost import why_silent
 from gradcheck.checks.projection import ATTEMPTS, miss_scale
-from gradcheck.errors import FATAL, SubjectError
 from gradcheck.networks import OperationCase
 from gradcheck.numerics import Array, Arrays, Estimate, random_direction, unit_roundoff
 from gradcheck.oracles.finite_difference import RATIO, Derivative, directional
@@ -69,29 +68,13 @@ def examine_operation(
         return _triangle(estimate, trusted, own, value)
     found = _own_only(estimate, own)
     if found.fault is not None:
-        estimate = _with_noise(estimate, subject, case, layout)
+        estimate = with_noise(estimate, subject, case, layout)
         found = _own_only(estimate, own)
     for attempt in range(1, ATTEMPTS) if found.fault is not None else ():
         again = _own_only(estimate, own_differences(subject, case, layout, estimate, attempt))
         if again.fault is None:
             return again
     return found
-
-
-def _with_noise(estimate: Estimate, subject: Subject, case: OperationCase, layout: Layout) -> Estimate:
-    """The claim with the rounding that it shows itself: where its formula cancels, that is far more than `rounding_guess`."""
-
-    def evaluate(arguments: Arrays) -> Arrays | None:
-        try:
-            claim = subject.vjp(case.at(arguments), layout)[1](case.cotangent)
-        except SubjectError as error:
-            if error.kind in FATAL:
-                raise
-            return None
-        return None if claim.problems else claim.gradient
-
-    noise = claim_error(evaluate, case.arguments, estimate.value, unit_roundoff(case.dtype), 17)
-    return replace(estimate, error={n: np.maximum(e, noise[n]) for n, e in estimate.error.items()})
 
 
 def rounding_guess(case: OperationCase, gradient: Arrays) -> dict[str, Array]:

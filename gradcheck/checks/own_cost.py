@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradcheck.checks.claim_noise import claim_error
+from gradcheck.checks.claim_noise import with_noise
 from gradcheck.checks.comparison import Discrepancy
 from gradcheck.checks.differences import FD_NO_POWER
 from gradcheck.checks.examination import VACUOUS, Examination, Fault
@@ -21,7 +21,6 @@ from gradcheck.checks.projection import (
     wrong_entries,
 )
 from gradcheck.checks.symmetry import gradient_of_anything
-from gradcheck.errors import FATAL, SubjectError
 from gradcheck.networks import Case
 from gradcheck.numerics import Array, Arrays, Estimate, unit_roundoff
 from gradcheck.oracles.finite_difference import AT_KINK, RATIO, Derivative, directional
@@ -68,24 +67,8 @@ def own_triangle(
     found = judge_alone(estimate, {n: project(estimate, n, vs, derivatives[n]) for n, vs in directions.items()})
     if found.fault is None:
         return found
-    noisy = _with_noise(estimate, subject, case, layout)
+    noisy = with_noise(estimate, subject, case, layout)
     return judge_alone(noisy, {n: project(noisy, n, vs, derivatives[n]) for n, vs in directions.items()})
-
-
-def _with_noise(estimate: Estimate, subject: Subject, case: Case, layout: Layout) -> Estimate:
-    """The claim with the rounding that it shows itself: where its formula cancels, that is far more than is granted to all."""
-
-    def evaluate(parameters: Arrays) -> Arrays | None:
-        try:
-            claim = subject.vjp(case.at(parameters), layout)[1](case.cotangent)
-        except SubjectError as error:
-            if error.kind in FATAL:
-                raise
-            return None
-        return None if claim.problems else claim.gradient
-
-    noise = claim_error(evaluate, case.parameters, estimate.value, unit_roundoff(case.dtype), 17)
-    return replace(estimate, error={n: np.maximum(e, noise[n]) for n, e in estimate.error.items()})
 
 
 def located(

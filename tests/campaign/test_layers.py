@@ -231,3 +231,18 @@ def test_a_fault_is_named_in_another_layout():
 
     (finding,) = verify({"pool_forward": pool_forward, "pool_backward": pool_backward}).findings
     assert [e.fault for e in finding.explanations] == ["max_pool_stride_is_size"]
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "pass"), (1 + 1e-6, "fail")])
+def test_a_layer_of_no_name_is_granted_the_rounding_it_shows(factor, verdict):
+    """Ten digits are lost where a million is added and taken away; what is left says how much would have been seen."""
+
+    def odd_forward(x):
+        return np.sin(x) * x, x
+
+    def odd_backward(dout, x):
+        return dout * factor * ((np.sin(x) + x * np.cos(x) + 1e6) - 1e6)
+
+    report = gradcheck.verify({"odd_forward": odd_forward, "odd_backward": odd_backward}, max_examples=20)
+    assert report.verdict == verdict
+    assert all(1e-12 < p.smallest_relative_error < 1e-8 for p in report.power)
