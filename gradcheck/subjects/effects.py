@@ -383,7 +383,7 @@ def _within(a: Array, b: Array | None, spread: float, sums: int = 1) -> bool:
         return True
     size = float(np.max(np.abs(a), initial=0.0))
     coarse = [float(np.finfo(t).eps) for t in (np.dtype(np.float32), a.dtype) if t.kind in "fc"]
-    single = (64 + 8 * sums) * max(coarse) * size
+    single = (64 * max(coarse) + 8 * sums * coarse[-1]) * size
     return bool(np.max(np.abs(a - b), initial=0.0) <= _ROUNDING_SAFETY * spread + single)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gradcheck.subjects import Layout, LocalSubject, detect, load, members_of
-from gradcheck.subjects.effects import leaves, same, shares
+from gradcheck.subjects.effects import _within, leaves, same, shares
 
 ROWS = Layout("from_to", "rows", "vector")
 STATE: dict = {}
@@ -301,3 +301,13 @@ def doubled_where_reversed(here):
 def test_the_order_of_memory_must_matter_at_other_numbers_too(effects, here, expected):
     """At one point only, the order of a sum may decide on which side of a kink it lies; that is rounding, no effect."""
     assert kinds(effects(doubled_where_reversed(here))) == expected
+
+
+def test_two_orders_of_a_long_sum_are_no_effect():
+    """Ten thousand equal float32 terms, one after the other or in pairs; the same gap between float64 results is one."""
+    terms = np.full(10_000, 0.1, dtype=np.float32)
+    one, pairs = np.cumsum(terms)[-1:], np.sum(terms, keepdims=True)
+    assert not _within(one, pairs, 0.0)
+    assert _within(one, pairs, 0.0, len(terms))
+    assert not _within(one * 1.02, pairs, 0.0, len(terms))
+    assert not _within(one.astype(np.float64), pairs.astype(np.float64), 0.0, len(terms))
