@@ -7,7 +7,7 @@ import copy
 import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal
 
@@ -377,36 +377,10 @@ def _complete(trial: Trial, parameters: dict[str, Place], values: Sequence[Array
         raise Malformed("missing", lost, f"no gradient of {lost} was found on it after backward")
     gradients = {n: p for n, p in places.items() if p is not None} if reading == "stored" else {}
     shapes = {n: a.shape for n, a in before.items()}
-    full = Trial(
-        trial.name,
-        trial.template,
-        trial.forward,
-        trial.backward,
-        trial.inputs,
-        parameters,
-        gradients,
-        reading,
-        (),
-        trial.rate,
-        trial.optimizer,
-        trial.turn,
-    )
-    variants = []
-    for variant in family:
-        inputs = [np.ones(variant[n]) for n in full.inputs]
-        out = full.run(copy.deepcopy(full.template), inputs)
-        variants.append({**variant, **shapes, "": out.shape})
-    return Trial(
-        full.name,
-        full.template,
-        full.forward,
-        full.backward,
-        full.inputs,
-        parameters,
-        gradients,
-        reading,
-        tuple(variants),
-        full.rate,
-        full.optimizer,
-        full.turn,
-    )
+    full = replace(trial, parameters=parameters, gradients=gradients, reading=reading)
+    return replace(full, shapes=tuple({**variant, **shapes, "": _output_shape(full, variant)} for variant in family))
+
+
+def _output_shape(trial: Trial, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+    """What its forward pass makes of ones in these shapes."""
+    return trial.run(copy.deepcopy(trial.template), [np.ones(shapes[n]) for n in trial.inputs]).shape
