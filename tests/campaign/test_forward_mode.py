@@ -112,10 +112,8 @@ def test_any_slope_between_both_at_a_kink():
     def slope(c):
         return lambda v, x: np.where(x == 0, c, x > 0) * v
 
-    verdicts = [check_jvp(relu, slope(c), [at], max_examples=1).verdict for c in (0.0, 0.5, 1.0, 1.5, 2.5)]
-    assert verdicts[:3] == ["pass"] * 3
-    assert verdicts[3] != "pass"
-    assert verdicts[4] == "fail"
+    verdicts = [check_jvp(relu, slope(c), [at], max_examples=1).verdict for c in (0.0, 0.5, 1.0, 1.01, -0.01)]
+    assert verdicts == ["pass"] * 3 + ["fail"] * 2
 
 
 @pytest.mark.parametrize(
