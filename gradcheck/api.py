@@ -73,7 +73,7 @@ def verify(
     """
     # imported here: numpy, jax and hypothesis take half a second that `import gradcheck` must not cost
     from gradcheck.campaign import opening, session
-    from gradcheck.campaign.verification import Options
+    from gradcheck.campaign.outcome import Options
     from gradcheck.report.selection import selection
 
     _require_positive("max_examples", max_examples)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from gradcheck.campaign.verification import Outcome
+from gradcheck.campaign.outcome import Outcome
 from gradcheck.report import Finding
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from gradcheck.campaign import epochs, oracle_cache
 from gradcheck.campaign.epochs import Elsewhere, Epochs, InTurn, Judging, Spread, Visit, reloaded
 from gradcheck.campaign.opening import Limits, Target, opened, vocabulary_of
-from gradcheck.campaign.verification import Options
+from gradcheck.campaign.outcome import Options
 from gradcheck.checks import Examination, Fault
 from gradcheck.checks.comparison import Discrepancy
 from gradcheck.errors import SubjectError

@@ -13,8 +13,8 @@ import numpy as np
 
 from gradcheck.campaign.findings import failure_of
 from gradcheck.campaign.functions import Campaign, example_arguments
+from gradcheck.campaign.outcome import Options, Outcome
 from gradcheck.campaign.session import report_of
-from gradcheck.campaign.verification import Options, Outcome
 from gradcheck.checks.functions import LEVELS, first_step
 from gradcheck.errors import SubjectError
 from gradcheck.networks import OperationCase, digest

@@ -11,9 +11,9 @@ import numpy as np
 
 from gradcheck.campaign.findings import failure_of, finding_of
 from gradcheck.campaign.generation import draw
+from gradcheck.campaign.outcome import Options, Outcome
 from gradcheck.campaign.power import Evidence, vacuous
 from gradcheck.campaign.session import report_of
-from gradcheck.campaign.verification import Options, Outcome
 from gradcheck.checks import Fault
 from gradcheck.checks.functions import Examined, examine_function
 from gradcheck.checks.operations import Trusted

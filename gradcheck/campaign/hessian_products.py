@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcheck.campaign.forward_mode import TangentClaim, counterexample, name_of, report_on, size_of
 from gradcheck.campaign.functions import example_arguments
-from gradcheck.campaign.verification import Options, Outcome
+from gradcheck.campaign.outcome import Options, Outcome
 from gradcheck.checks.claim_noise import claim_error
 from gradcheck.checks.functions import LEVELS, first_step
 from gradcheck.errors import SubjectError, UsageError

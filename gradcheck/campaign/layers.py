@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.campaign.verification import Options, Outcome
+from gradcheck.campaign.outcome import Options, Outcome
 from gradcheck.checks.operations import Trusted
 from gradcheck.errors import FATAL, SubjectError, UsageError
 from gradcheck.faults.layers import LayerFault, explanations

@@ -11,8 +11,8 @@ from typing import Any
 
 from gradcheck.campaign.findings import failure_of
 from gradcheck.campaign.opening import Target
+from gradcheck.campaign.outcome import Options, Outcome
 from gradcheck.campaign.session import report_of, sha256_of
-from gradcheck.campaign.verification import Options, Outcome
 from gradcheck.errors import SubjectError
 from gradcheck.isolation.crew import ProcessDied
 from gradcheck.report import Report, SubjectInfo, Tally, from_json

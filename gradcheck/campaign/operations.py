@@ -11,8 +11,8 @@ from gradcheck.campaign.chains import in_chain
 from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
 from gradcheck.campaign.ignoring import Ignoring, told
 from gradcheck.campaign.layers import STRUCTURES, trusted_at, verify_layer
+from gradcheck.campaign.outcome import Options, Outcome
 from gradcheck.campaign.power import Evidence, vacuous
-from gradcheck.campaign.verification import Options, Outcome
 from gradcheck.checks import Examination
 from gradcheck.checks.ladder import effects
 from gradcheck.checks.laws import linear

@@ -9,8 +9,8 @@ from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
 from gradcheck.campaign.lawful import broken_at
 from gradcheck.campaign.opening import Limits, Target, opened, vocabulary_of
 from gradcheck.campaign.operations import trusted_of
+from gradcheck.campaign.outcome import Options, Outcome
 from gradcheck.campaign.session import report_of, wanted
-from gradcheck.campaign.verification import Options, Outcome
 from gradcheck.checks import Examination, Recognition, examine, recognise
 from gradcheck.checks.localisation import locate
 from gradcheck.checks.operations import examine_operation

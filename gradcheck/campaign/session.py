@@ -19,8 +19,9 @@ from gradcheck.campaign.findings import failure_of, nothing_checked
 from gradcheck.campaign.likely_source import with_likely_lines
 from gradcheck.campaign.opening import Limits, Target, opened
 from gradcheck.campaign.operations import verify_operations
+from gradcheck.campaign.outcome import Options, Outcome
 from gradcheck.campaign.scripts import with_script
-from gradcheck.campaign.verification import Options, Outcome, verify_subject
+from gradcheck.campaign.verification import verify_subject
 from gradcheck.checks import Recognition, Wanted, recognise
 from gradcheck.checks.kinks import kink_conventions
 from gradcheck.errors import SubjectError

@@ -4,41 +4,34 @@ Hypothesis draws and shrinks; what must not be left to luck comes first (`corner
 here; randomness comes from the seed, so that the same seed gives the same report.
 """
 
-import random
 import time
-from array import array
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
-
-import numpy as np
-from hypothesis import Phase, find, settings
-from hypothesis.errors import NoSuchExample
 
 from gradcheck.campaign import batch_of_one, epochs, first_call, guards, lawful
 from gradcheck.campaign.crashes import with_crash
 from gradcheck.campaign.diagnosing import Inquiry, explained, explained_precision
 from gradcheck.campaign.epochs import Booking, Epochs, Judging, Visit, visit
 from gradcheck.campaign.findings import CODES, NO_NAME, failure_of, finding_of, nothing_checked
-from gradcheck.campaign.generation import draw, from_the_seed_alone, quiet_settings
+from gradcheck.campaign.generation import draw
 from gradcheck.campaign.ignoring import Ignoring, told
-from gradcheck.campaign.power import by_one_factor, vacuous
+from gradcheck.campaign.outcome import Detection, Options, Outcome, Record
+from gradcheck.campaign.power import vacuous
 from gradcheck.campaign.region import region
 from gradcheck.campaign.same_mistake import joined
+from gradcheck.campaign.shrinking import SECONDS as SHRINK_SECONDS
+from gradcheck.campaign.shrinking import Shrinking
 from gradcheck.checks import Examination, Fault, Recognition, examine
 from gradcheck.checks.localisation import Place
-from gradcheck.checks.network_laws import RUNG as LAWS
-from gradcheck.checks.projection import CONFIDENCE
 from gradcheck.checks.symmetry import SOMETHING
 from gradcheck.errors import FATAL, SubjectError, UsageError
-from gradcheck.networks import Case, OperationCase, Point
+from gradcheck.networks import Case, Point
 from gradcheck.numerics import Arrays
 from gradcheck.oracles.audit import audit_if_due
-from gradcheck.report import Code, Finding, Power, Tally
-from gradcheck.report.selection import Selection
-from gradcheck.strategies import cases, corner_cases, decoded, encoded_cases, extreme_cases
-from gradcheck.subjects import Layout, Subject
+from gradcheck.report import Code, Finding
+from gradcheck.strategies import corner_cases, decoded, encoded_cases, extreme_cases
+from gradcheck.subjects import Subject
 from gradcheck.subjects.effects import companion
 
 WEAK = frozenset({Fault.PRECISION, Fault.UNSTABLE})
@@ -50,69 +43,7 @@ _STRUCTURAL = 3
 """After so many corner cases of broken structure no more are drawn; before, wrong values are still looked for."""
 _BATCH = 16
 """Cases of one Hypothesis example, which costs as much as several of them."""
-_SHRINK_CALLS = 400
-_SHRINKING = (Phase.generate, Phase.shrink)
-_SHRINK_TRIES = 1000
-"""Cases that shrinking may examine; the specimens take 130 at most."""
-_SHRINK_SECONDS = 120.0
-"""Far beyond what is usual, so that the clock has no say in an ordinary report; where it has, a note says so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """max_examples: cases in all. seed: of everything random. budget: seconds after which no new case is begun, None: no
-    limit. progress: called with (cases done, cases in all). first: stop at the first case that is not clean.
-    audit: compare the oracle with compiled jax.grad at one case although all its rules have been audited before.
-    selection: codes that are ignored; the campaign looks on. jobs: processes; the outcome does not depend on it."""
-
-    max_examples: int = 200
-    seed: int = 0
-    budget: float | None = None
-    progress: Callable[[int, int], None] | None = None
-    first: bool = False
-    audit: bool = False
-    selection: Selection = field(default_factory=Selection)
-    jobs: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a campaign found: findings, how much was checked, and how small an error it would have seen.
-
-    layouts: the subject's layout by operation, "" for a network. ignored: cases by what was ignored in them.
-    """
-
-    findings: tuple[Finding, ...]
-    tally: Tally
-    power: tuple[Power, ...]
-    notes: tuple[str, ...] = ()
-    agreement: float = 0.0
-    audited: int = 0
-    layouts: Mapping[str, Layout] = field(default_factory=dict)
-    ignored: Mapping[str, int] = field(default_factory=dict)
-
-
-def _floats() -> "array[float]":
-    """Eight bytes a number: a long campaign keeps one for each case and tensor."""
-    return array("d")
-
-
-@dataclass(slots=True)
-class _Record:
-    """Mutable counters of one campaign."""
-
-    cases: int = 0
-    components: int = 0
-    audited: int = 0
-    agreement: float = 0.0
-    confidence: float = 1.0
-    error_bounds: "array[float]" = field(default_factory=_floats)
-    silent: Counter[str] = field(default_factory=Counter)
-    power: "defaultdict[str, array[float]]" = field(default_factory=lambda: defaultdict(_floats))
-    whole: "defaultdict[str, array[float]]" = field(default_factory=lambda: defaultdict(_floats))
-    raised: list[tuple[SubjectError, Case]] = field(default_factory=list)
-    weak: list[tuple[Examination, Case]] = field(default_factory=list)
-    structural: list[tuple[Examination, Case]] = field(default_factory=list)
+_LAWS_TELL = frozenset({Fault.BACKWARD, Fault.SCALE, Fault.NO_GRADIENT})
 
 
 class _Stop(BaseException):
@@ -137,18 +68,6 @@ def verify_subject(
     return _Campaign(subject, recognition, options, epochs).run()
 
 
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """What a campaign meets first: the ladder's fault or the kind of a failure, in lower case, and the case.
-
-    finding: of a layer.
-    """
-
-    how: str
-    case: Case | OperationCase | None
-    finding: Finding | None = None
-
-
 def detect(subject: Subject, recognition: Recognition, options: Options) -> Detection | None:
     """The campaign of `verify_subject` up to the first case that is not clean, not shrunk; None where it would pass."""
     return _Campaign(subject, recognition, replace(options, first=True)).detect()
@@ -160,8 +79,9 @@ class _Campaign:
     ) -> None:
         self.subject, self.recognition, self.options, self.epochs = subject, recognition, options, epochs
         self.drawn = 0
-        self._hurried = self._out_of_time = False
-        self.record = _Record()
+        self._out_of_time = False
+        self.shrinking = Shrinking(subject, lambda: self.recognition, self._examine, options.seed)
+        self.record = Record()
         self.previous: Case | None = None
         self.broken: tuple[Examination, Case] | None = None
         self.notes: list[str] = []
@@ -328,7 +248,7 @@ class _Campaign:
         """The region in which an unstable formula breaks, as a clause of the finding."""
 
         def breaks(candidate: Case) -> bool:
-            found = self._try(candidate, differences=False)
+            found = self.shrinking.attempt(candidate, differences=False)
             return found is None or found.fault is not None
 
         words = region(case, breaks)
@@ -371,7 +291,7 @@ class _Campaign:
     def _once_more(self, case: Point) -> None:
         """Other numbers in the same shapes: a cache that is kept by shape is right the first time."""
         assert isinstance(case, Case)
-        found = self._try(case, differences=False)
+        found = self.shrinking.attempt(case, differences=False)
         if found is not None and found.fault is Fault.BACKWARD:
             self._book(found, case)
 
@@ -411,7 +331,7 @@ class _Campaign:
             return [self._for_one_sample(f) for f in self._minimal_findings(examination, case, condition)]
 
         reason = self.ignoring.takes(examination, case, trusted=self.recognition.trusted, find=find)
-        above = self._try(case, differences=True) if reason and examination.rung == "effects" else None
+        above = self.shrinking.attempt(case, differences=True) if reason and examination.rung == "effects" else None
         if above is not None:
             self._book(above, case)
         elif reason:
@@ -447,13 +367,13 @@ class _Campaign:
         self._out_of_time = self._out_of_time or late
         return late
 
-    # -- shrinking ------------------------------------------------------------------------------------------------
+    # -- findings -------------------------------------------------------------------------------------------------
 
     def _minimal_findings(
         self, examination: Examination, case: Case, condition: Callable[[Case], bool] = lambda _: True
     ) -> list[Finding]:
         """The finding of the smallest case; a wrong gradient is diagnosed, and may turn out to be several findings."""
-        small, smallest = self._in_full(*self._shrink(examination, case, condition))
+        small, smallest = self.shrinking.in_full(*self.shrinking.smallest(examination, case, condition))
         self._audit_accusation(small, smallest)
         if small.fault not in (Fault.BACKWARD, Fault.PRECISION) or not self.recognition.trusted:
             return [self._with_laws(finding_of(small, smallest, (), self._crashes()), small)]
@@ -464,7 +384,7 @@ class _Campaign:
             self._claims,
             asked.repertoire,
             self.options.seed,
-            self._shrink_to,
+            self.shrinking.to,
             compared,
             self._crashes(),
             self._trace(),
@@ -482,88 +402,6 @@ class _Campaign:
             return replace(found, code=finding.code) if self.options.selection.ignores(found.code) else found
         except SubjectError:
             return finding
-
-    def _in_full(self, small: Examination, smallest: Case) -> tuple[Examination, Case]:
-        """The examination of a wrong gradient with differences, which shrinking leaves out."""
-        full = self._try(smallest, differences=True) if small.fault is Fault.BACKWARD else None
-        return (small if full is None or full.fault is None else full), smallest
-
-    def _shrink_to(
-        self, examination: Examination, case: Case, condition: Callable[[Case], bool]
-    ) -> tuple[Examination, Case] | None:
-        """The smallest case that breaks in the same way and meets a condition, where there is one at all."""
-        found = self._try(case, differences=False)
-        if found is None or found.fault is not examination.fault:
-            return None
-        return self._in_full(*self._shrink(found, case, condition))
-
-    def _shrink(
-        self, examination: Examination, case: Case, condition: Callable[[Case], bool] = lambda _: True
-    ) -> tuple[Examination, Case]:
-        """The smallest case that breaks the same rung in the same way; the given one where none is found in time.
-
-        What rests on differences is looked for with one direction a case, and confirmed at the smallest one.
-        """
-        trail = [(examination, case)]
-        deadline, left = time.monotonic() + _SHRINK_SECONDS, _SHRINK_TRIES
-        differences = examination.fault in _NEED_DIFFERENCES or not self.recognition.trusted
-
-        def breaks(candidate: Case) -> bool:
-            nonlocal left
-            left -= 1
-            if left < 0 or time.monotonic() > deadline:
-                self._hurried = self._hurried or left >= 0
-                return False
-            other = candidate if examination.rung == "effects" else None
-            by_laws = examination.rung == LAWS
-            found = self._unlawful(candidate, examination.fault) if by_laws else self._try(candidate, other=other, differences=differences, persistent=False)  # noqa: E501  # fmt: skip
-            if found is None or found.fault is not examination.fault or found.rung != examination.rung:
-                return False
-            if not condition(candidate):
-                return False
-            trail.append((found, candidate))
-            return True
-
-        self._find(breaks)
-        return self._confirmed(trail) if differences and examination.rung != LAWS else trail[-1]
-
-    def _confirmed(self, trail: list[tuple[Examination, Case]]) -> tuple[Examination, Case]:
-        """The smallest case of a shrinking at which the fault persists."""
-        for found, case in reversed(trail[1:]):
-            again = self._try(case, differences=True)
-            if again is not None and again.fault is found.fault:
-                return again, case
-        return trail[0]
-
-    def _find(self, condition: Callable[[Case], bool]) -> Case | None:
-        try:
-            with from_the_seed_alone():
-                return find(
-                    cases(self.recognition.repertoire),
-                    condition,
-                    settings=settings(quiet_settings(), max_examples=_SHRINK_CALLS, phases=_SHRINKING),
-                    random=random.Random(self.options.seed),
-                )
-        except NoSuchExample:
-            return None
-        except Exception as error:  # Hypothesis calls a predicate whose answer changes with time flaky
-            if type(error).__module__.startswith("hypothesis"):
-                return None
-            raise
-
-    def _try(
-        self, case: Case, *, other: Case | None = None, differences: bool, persistent: bool = True
-    ) -> Examination | None:
-        try:
-            return self._examine(case, other=other, differences=differences, persistent=persistent)
-        except SubjectError as error:
-            if error.kind in FATAL:
-                raise
-            return None
-
-    def _unlawful(self, case: Case, fault: Fault | None) -> Examination | None:
-        broken = lawful.broken_at(self.subject, self.recognition, case)
-        return next((e for e in broken if e.fault is fault), None)
 
     def _claims(self, case: Case) -> Arrays | None:
         try:
@@ -598,7 +436,7 @@ class _Campaign:
                     return True
             return False
 
-        self._find(raises)
+        self.shrinking.find(raises)
         error, case = smallest
         verdict: Any = "fail" if self._forward_runs(case) else "error"
         finding = failure_of(error, case, verdict, _place_of_crash(case) if verdict == "fail" else ())
@@ -626,17 +464,9 @@ class _Campaign:
         return nothing_checked("no case was run: raise --max-examples or --budget")
 
     def _outcome(self, findings: Sequence[Finding]) -> Outcome:
-        r = self.record
-        tally = Tally(r.cases, r.components, sum(r.silent.values()), dict(r.silent))
-        powers = {n: [p for p in values if np.isfinite(p)] for n, values in sorted(r.power.items())}
-        power = tuple(
-            Power(n, float(np.median(p)), r.confidence, len(p), by_one_factor(p, r.whole[n]))
-            for n, p in powers.items()
-            if p
-        )
-        ignored = self.ignoring.counts
-        notes = (*self.notes, *told(ignored, self.done), *_evidence_notes(r), *self._clock_notes())
-        return Outcome(tuple(findings), tally, power, notes, r.agreement, r.audited, ignored=ignored)
+        r, ignored = self.record, self.ignoring.counts
+        notes = (*self.notes, *told(ignored, self.done), *r.evidence(), *self._clock_notes())
+        return Outcome(tuple(findings), r.tally(), tuple(r.powers()), notes, r.agreement, r.audited, ignored=ignored)
 
     def _clock_notes(self) -> Iterator[str]:
         """Where the clock had a say, the same seed need not give the same report."""
@@ -646,23 +476,8 @@ class _Campaign:
                 f"the budget of {self.options.budget:g} s ended the run: {left} of {self.options.max_examples} cases were left "
                 "out; the same seed need not come as far again"
             )
-        if self._hurried:
-            yield f"a smaller network was sought for {_SHRINK_SECONDS:g} s only; the same seed may find another one"
-
-
-def _evidence_notes(r: _Record) -> Iterator[str]:
-    """What the two kinds of evidence came to, for the report."""
-    if r.agreement:
-        yield f"the largest |finite differences − jax.grad| was {r.agreement:.3g} of the sum of their bounds"
-    if r.error_bounds:
-        yield (
-            f"judged by random projections: at half the cases no tensor's error was more than {np.median(r.error_bounds):.2g} "
-            f"of its gradient's norm, with {100 * CONFIDENCE:g} % confidence a tensor (χ² bound)"
-        )
-
-
-_LAWS_TELL = frozenset({Fault.BACKWARD, Fault.SCALE, Fault.NO_GRADIENT})
-_NEED_DIFFERENCES = frozenset({Fault.FORWARD, Fault.COST_CODE, Fault.SCALE, Fault.ALL_DIFFER})
+        if self.shrinking.hurried:
+            yield f"a smaller network was sought for {SHRINK_SECONDS:g} s only; the same seed may find another one"
 
 
 def _place_of_crash(case: Case) -> tuple[Place, ...]:

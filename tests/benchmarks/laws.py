@@ -26,7 +26,8 @@ from pathlib import Path
 import numpy as np
 
 from gradcheck.campaign import lawful
-from gradcheck.campaign.verification import Options, verify_subject
+from gradcheck.campaign.outcome import Options
+from gradcheck.campaign.verification import verify_subject
 from gradcheck.checks import Wanted, recognise
 from gradcheck.checks.invariance import SAMPLES
 from gradcheck.checks.network_laws import asking, by_cost, judgements

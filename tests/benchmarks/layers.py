@@ -18,7 +18,7 @@ import numpy as np
 
 from gradcheck.campaign.layers import Reading
 from gradcheck.campaign.operations import verify_operations
-from gradcheck.campaign.verification import Options
+from gradcheck.campaign.outcome import Options
 from gradcheck.faults.layers import FAULTS, LayerFault, gradient_of, planted
 from gradcheck.networks import OperationCase
 from gradcheck.networks.layers import LAYERS

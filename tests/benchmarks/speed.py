@@ -20,7 +20,8 @@ import json  # noqa: E402
 
 import numpy as np  # noqa: E402
 
-from gradcheck.campaign.verification import Options, verify_subject  # noqa: E402
+from gradcheck.campaign.outcome import Options  # noqa: E402
+from gradcheck.campaign.verification import verify_subject  # noqa: E402
 from gradcheck.checks.recognition import Recognition  # noqa: E402
 from gradcheck.networks import COSTS, Case, builtin_activations  # noqa: E402
 from gradcheck.networks.repertoire import Head, Repertoire, heads, hidden_activations  # noqa: E402

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import gradcheck
-from gradcheck.campaign import verification
+from gradcheck.campaign import shrinking
 
 FOLDER = Path(__file__).parents[1] / "specimens" / "contracts"
 INDEX = {entry["name"]: entry for entry in json.loads((FOLDER / "index.json").read_text(encoding="utf-8"))}
@@ -15,7 +15,7 @@ INDEX = {entry["name"]: entry for entry in json.loads((FOLDER / "index.json").re
 @pytest.fixture(autouse=True)
 def _shrink_briefly(monkeypatch):
     """The code is known long before the smallest network is."""
-    monkeypatch.setattr(verification, "_SHRINK_SECONDS", 0.5)
+    monkeypatch.setattr(shrinking, "SECONDS", 0.5)
 
 
 def verified(name, kind):

@@ -4,7 +4,8 @@ import pytest
 
 from gradcheck.campaign import diagnosing
 from gradcheck.campaign.findings import at_layer
-from gradcheck.campaign.verification import Options, verify_subject
+from gradcheck.campaign.outcome import Options
+from gradcheck.campaign.verification import verify_subject
 from gradcheck.checks.recognition import Recognition
 from gradcheck.errors import SubjectError
 from gradcheck.faults.backprop import TRUSTED, backprop, edited

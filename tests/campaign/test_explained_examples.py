@@ -5,7 +5,8 @@ import pytest
 
 import gradcheck
 from gradcheck.campaign.findings import CODES, EQUATIONS
-from gradcheck.campaign.verification import Options, detect
+from gradcheck.campaign.outcome import Options
+from gradcheck.campaign.verification import detect
 from gradcheck.checks import Fault, Wanted, recognise
 from gradcheck.faults.explanations import CODES as PAGES
 from gradcheck.faults.places import places_of

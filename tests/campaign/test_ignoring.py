@@ -2,8 +2,9 @@
 
 import pytest
 
+from gradcheck.campaign.outcome import Options
 from gradcheck.campaign.session import verdict_of
-from gradcheck.campaign.verification import Options, verify_subject
+from gradcheck.campaign.verification import verify_subject
 from gradcheck.checks.recognition import Recognition
 from gradcheck.faults.backprop import backprop, edited
 from gradcheck.faults.catalogue import CATALOGUE

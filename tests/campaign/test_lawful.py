@@ -3,7 +3,7 @@
 import pytest
 
 import gradcheck
-from gradcheck.campaign import lawful, verification
+from gradcheck.campaign import lawful, shrinking
 from gradcheck.checks import Recognition, examine
 from gradcheck.faults.backprop import backprop
 from gradcheck.faults.planting import Planted, case_of
@@ -44,7 +44,7 @@ ROOT = ("(A - Y) ** 5 *", "np.mean((A - Y) ** 6) ** (-5 / 6) * (A - Y) ** 5 *")
 @pytest.fixture
 def verified(tmp_path, monkeypatch):
     """The report of the file that declares no cost, with these edits."""
-    monkeypatch.setattr(verification, "_SHRINK_SECONDS", 1.0)
+    monkeypatch.setattr(shrinking, "SECONDS", 1.0)
 
     def verify(*edits):
         source = DICT

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gradcheck.campaign.outcome import Options
 from gradcheck.campaign.selftest.operation_judge import OperationJudge
-from gradcheck.campaign.verification import Options, detect
+from gradcheck.campaign.verification import detect
 from gradcheck.checks import Recognition, examine
 from gradcheck.errors import SubjectError
 from gradcheck.faults.catalogue import CATALOGUE

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from gradcheck.campaign.verification import Detection
+from gradcheck.campaign.outcome import Detection
 from gradcheck.faults.outcomes import Diagnosed
 from gradcheck.faults.specimen import Answer
 from gradcheck.faults.survivors import Difference

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck.campaign.limited import Limited, time_limit
+from gradcheck.campaign.outcome import Detection
 from gradcheck.campaign.selftest.judge import AnyCase, Judge
 from gradcheck.campaign.selftest.network_judge import NetworkJudge
 from gradcheck.campaign.selftest.operation_judge import OperationJudge
 from gradcheck.campaign.selftest.setup import Setup
-from gradcheck.campaign.verification import Detection
 from gradcheck.errors import SubjectError
 from gradcheck.faults.mutation import Mutant, mutants, recompiled_lines
 from gradcheck.faults.outcomes import Diagnosed, Survivor

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradcheck.campaign.outcome import Detection, Options
 from gradcheck.campaign.selftest.judge import AnyCase
-from gradcheck.campaign.verification import Detection, Options, detect
+from gradcheck.campaign.verification import detect
 from gradcheck.checks import Wanted, examine, recognise
 from gradcheck.errors import SubjectError
 from gradcheck.faults.diagnosis import diagnose

@@ -13,8 +13,8 @@ import numpy as np
 from gradcheck.campaign.findings import CODES, FAILURES
 from gradcheck.campaign.layers import explained, recognise, trusted_at
 from gradcheck.campaign.operations import SIZES, operation_case, operation_layout, trusted_of, verify_function
+from gradcheck.campaign.outcome import Detection, Options
 from gradcheck.campaign.selftest.judge import AnyCase
-from gradcheck.campaign.verification import Detection, Options
 from gradcheck.checks.operations import Trusted, examine_operation
 from gradcheck.errors import SubjectError, UsageError
 from gradcheck.faults.layers import FAULTS, gradient_of
