@@ -174,7 +174,7 @@ def _found(members: Mapping[str, Any]) -> list[str]:
 def _advice(name: str, convention: str) -> list[str]:
     stem = re.sub(r"\W+", "_", name.rpartition(".")[0] or name)
     return [
-        f"what to do: `gradcheck init {name}` writes a small adapter around the nearest class or function, with what is left",
+        f"what to do: `gradcheck init {name}` writes a small adapter around the nearest class or function, with what is left "
         f"to fill in marked; or name one object as {name}:OBJECT; or say the convention in gradcheck.toml, such as",
         f"  [subjects.{stem}]",
         f'  path = "{name}"',

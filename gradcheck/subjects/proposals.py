@@ -215,9 +215,10 @@ def _unrecognised(members: Mapping[str, Any], path: Path, adapter: str, error: S
         return Proposal("configuration", f"{path.name} follows {', '.join(m.convention for m in fits)}", text)
     made = next(_adapters(members), None)
     if made is None:
-        return Proposal(
-            "nothing", f"{path.name} has no class and no function that computes gradients by its name\n{error.message}"
-        )
+        found = error.message.partition("\nwhat to do:")[0]  # which is to run this very command
+        advice = "what to do: `gradcheck conventions` shows, for every convention, what the file would have to hold"
+        lacks = f"{path.name} has no class and no function that computes gradients by its name"
+        return Proposal("nothing", f"{lacks}\n{found}\n{advice}")
     text = HEAD.format(file=path.name, adapter=adapter) + made
     left = tuple(dict.fromkeys(re.findall(r'fill_in\("([^"]+)"\)', made)))
     return Proposal("adapter", _nearest(matches), text, left)

@@ -145,11 +145,12 @@ def test_nothing_is_overwritten(init, tmp_path):
 
 
 def test_a_file_without_gradients_is_said_to_have_none(init):
-    """With the conventions that were tried."""
+    """With the conventions that were tried, and without the advice to run this very command."""
     code, out = init("def add(a, b):\n    return a + b\n")
     assert code == 1
     assert "no class and no function that computes gradients" in out
     assert "tried: functional" in out
+    assert "gradcheck init" not in out
 
 
 def test_a_dry_run_prints(init, tmp_path):
