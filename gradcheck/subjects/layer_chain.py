@@ -26,7 +26,7 @@ from gradcheck.subjects.protocol import Malformed
 from gradcheck.subjects.spellings import Place, get
 
 HOLDERS = ("layers", "modules", "blocks", "network", "sequence", "stack", "net", "_layers")
-_BUILDS = re.compile(r"(build|make|create|get|init)_?(a_?)?(network|net|model|layers|mlp|cnn)?|network|model|mlp", re.I)
+_BUILDS = re.compile(r"((build|make|create|get|init)_?(a_?)?)?(network|net|model|layers|mlp|cnn)", re.I)
 _BATCHES = (5, 1, 3)
 _IMAGE = 8
 

@@ -3,6 +3,7 @@
 import pytest
 
 from gradcheck import verify
+from gradcheck.subjects.layer_chain import chain_of
 
 LAYERS = """
 import numpy as np
@@ -156,3 +157,13 @@ def test_a_layer_that_is_forgotten_by_the_whole_is_missed(report):
         "reversed(self.layers)", "[self.layers[3], self.layers[2], self.layers[1]]"
     )).findings  # fmt: skip
     assert "layers[0].W" in whole.detail
+
+
+@pytest.mark.parametrize(
+    ("name", "called"), [("build_model", True), ("network", True), ("create", False), ("get", False)]
+)
+def test_only_a_function_that_names_a_network_is_called(name, called):
+    """Anything else may do what it likes."""
+    calls = []
+    chain_of({name: lambda: calls.append(name)} | {"Dense": type("Dense", (), {})})
+    assert bool(calls) == called
