@@ -44,7 +44,7 @@ def verify(
     l2: str | None = None,
     dtype: str | None = None,
     layer: str | None = None,
-    max_examples: int = DEFAULT_EXAMPLES,
+    max_examples: int | None = None,
     seed: int | None = None,
     budget: float | None = None,
     in_process: bool | None = None,
@@ -60,9 +60,10 @@ def verify(
     """Verify a hand-written backprop: a path (``file.py`` or ``file.py:Object``), module, class, object or (loss, backprop).
 
     activations, costs: names, functions written in jax.numpy, `gradcheck.Activation` / `gradcheck.Cost`, or
-    ``file.py:name``. in_process: run a file in this process too (objects always do). time_limit: seconds a request;
-    memory_limit: bytes; budget: seconds after which no new case is begun. audit:
-    compare the oracle with compiled jax.grad although its cached rules have been audited before. jobs: processes, or "auto"
+    ``file.py:name``. max_examples: exactly so many random cases; without it, as many as it takes to meet each activation, cost,
+    depth and tensor with power (64 to 400; 200 for layers). budget: seconds after which no new case is begun. in_process: run
+    a file in this process too (objects always do). time_limit: seconds a request; memory_limit: bytes. audit: compare the
+    oracle with compiled jax.grad although its cached rules have been audited before. jobs: processes, or "auto"
     for one a core. sandbox: run the file behind bubblewrap (Linux), where it can write nothing. select, ignore: codes of
     findings or prefixes of them (GC4, GC402); the longest that fits decides. What is ignored is counted in a note, is no
     evidence, and does not end the run: other mistakes are still looked for. The same seed gives the same report (default 0),
@@ -76,6 +77,8 @@ def verify(
     from gradcheck.campaign.outcome import Options
     from gradcheck.report.selection import selection
 
+    adaptive = max_examples is None
+    max_examples = DEFAULT_EXAMPLES if max_examples is None else max_examples
     _require_positive("max_examples", max_examples)
     _require_positive("time_limit", time_limit)
     _require_positive("budget", budget)
@@ -98,7 +101,16 @@ def verify(
         vocabulary,
     )
     chosen = selection(select, ignore)
-    options = Options(max_examples, seed or 0, budget, progress, audit=audit, selection=chosen, jobs=processes(jobs))
+    options = Options(
+        max_examples,
+        seed or 0,
+        budget,
+        progress,
+        audit=audit,
+        selection=chosen,
+        jobs=processes(jobs),
+        adaptive=adaptive,
+    )
     return session.run(where, said, vocabulary, options, opening.Limits(time_limit, memory_limit, in_process, sandbox))
 
 

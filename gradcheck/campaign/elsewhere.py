@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.campaign import epochs, oracle_cache
+from gradcheck.campaign.effort import most
 from gradcheck.campaign.epochs import Elsewhere, Epochs, InTurn, Judging, Spread, Visit, reloaded
 from gradcheck.campaign.opening import Limits, Target, opened, vocabulary_of
 from gradcheck.campaign.outcome import Options
@@ -77,7 +78,7 @@ class Post:
 @contextlib.contextmanager
 def epochs_of(post: Post, options: Options) -> Iterator[Epochs | None]:
     """Who runs the epochs of a campaign: `options.jobs` processes, this one among them; None for a thing in memory."""
-    if post.target.path is None or options.max_examples <= epochs.EPOCH:
+    if post.target.path is None or most(options) <= epochs.EPOCH:
         yield None
         return
     fresh = partial(opened, post.target, post.said, post.limits)

@@ -1,5 +1,6 @@
 """Verify single layers and plain functions: draw arguments and a random cotangent, climb the ladder, keep the smallest."""
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -37,7 +38,9 @@ _EFFECTS = 8
 
 def verify_operations(subject: Subject, options: Options, layer: str | None = None) -> Outcome:
     """Every operation that the subject offers, in its own most plausible layout; `layer`: which layer it is said to be."""
-    outcomes = {name: _verify_one(subject, name, options, layer) for name in subject.offer.operations}
+    started, outcomes = time.monotonic(), dict[str, Outcome]()
+    for k, name in enumerate(subject.offer.operations):
+        outcomes[name] = _verify_one(subject, name, _share(options, len(subject.offer.operations) - k, started), layer)
     results = list(in_chain(outcomes, subject.offer.chain).values())
     tally = Tally(
         sum(o.tally.cases for o in results),
@@ -51,6 +54,13 @@ def verify_operations(subject: Subject, options: Options, layer: str | None = No
         tuple(dict.fromkeys(n for o in results for n in o.notes)),
         layouts={name: k for o in results for name, k in o.layouts.items()},
     )
+
+
+def _share(options: Options, left: int, started: float) -> Options:
+    """What one of the `left` operations may have of the time that is left."""
+    if options.budget is None:
+        return options
+    return replace(options, budget=max(options.budget - (time.monotonic() - started), 0.0) / left)
 
 
 def _verify_one(subject: Subject, name: str, options: Options, layer: str | None) -> Outcome:
@@ -86,10 +96,14 @@ def verify_function(subject: Subject, layout: Layout, draw: Draw, reference: Ref
     checked = components = 0
     previous: OperationCase | None = None
     ignoring = Ignoring(options.selection, lambda _: None)
-    unlawful = _laws(subject, layout, draw(np.random.default_rng([options.seed, 9]), _TELLING))
+    telling = draw(np.random.default_rng([options.seed, 9]), _TELLING)
+    unlawful = _laws(subject, layout, telling)
     if unlawful is not None and not ignoring.whole(_finding(*unlawful).code):
         return Outcome((_finding(*unlawful),), Tally(1, 1), ())
+    started = time.monotonic()
     for k in range(options.max_examples):
+        if options.budget is not None and time.monotonic() - started > options.budget:
+            break
         case = draw(generator, k)
         other = (previous or case) if k < _EFFECTS else None
         try:
@@ -109,17 +123,24 @@ def verify_function(subject: Subject, layout: Layout, draw: Draw, reference: Ref
         evidence.note(found)
         if options.progress is not None:
             options.progress(k + 1, options.max_examples)
-    notes = tuple(f"{case.operation}: {note}" for note in told(ignoring.counts, options.max_examples))
+    done = checked + silent.total()
+    late = () if done == options.max_examples else (_out_of_time(options, done),)
+    notes = tuple(f"{telling.operation}: {note}" for note in (*told(ignoring.counts, done), *late))
+    slopes: tuple[str, ...] = ()
     for found, at in examined_at_kinks(subject, layout, draw, reference, options.seed) if checked else ():
         if found.fault is not None and not ignoring.whole(_finding(found, at).code):
             finding = replace(_finding(found, at), detail=f"{found.message}{WORDS.get(str(layer_of(at)), '')}")
             return Outcome((finding,), Tally(checked, components, silent.total(), dict(silent)), ())
         checked, components = checked + 1, components + found.components
-        notes = notes or tuple(f"{at.operation}: {said}" for said in slopes_said(subject, layout, at))
+        slopes = slopes or tuple(f"{at.operation}: {said}" for said in slopes_said(subject, layout, at))
     tally = Tally(checked, components, silent.total(), dict(silent))
     code = Code.GC951 if ignoring.counts else Code.GC952
     nothing = (vacuous(silent, code),) if silent and not checked else ()
-    return Outcome(nothing, tally, tuple(evidence.powers()), notes, ignored=ignoring.counts)
+    return Outcome(nothing, tally, tuple(evidence.powers()), (*notes, *slopes), ignored=ignoring.counts)
+
+
+def _out_of_time(options: Options, done: int) -> str:
+    return f"its share of the budget, {options.budget:.3g} s, ended after {done} of {options.max_examples} cases"
 
 
 def _examined(

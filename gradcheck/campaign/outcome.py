@@ -19,8 +19,9 @@ from gradcheck.subjects import Layout
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """max_examples: cases in all. seed: of everything random. budget: seconds after which no new case is begun, None: no
-    limit. progress: called with (cases done, cases in all). first: stop at the first case that is not clean.
+    """max_examples: cases in all. adaptive: as many as their power needs instead (`campaign.effort`).
+    seed: of everything random. budget: seconds after which no new case is begun, None: no limit.
+    progress: called with (cases done, cases in all). first: stop at the first case that is not clean.
     audit: compare the oracle with compiled jax.grad at one case although all its rules have been audited before.
     selection: codes that are ignored; the campaign looks on. jobs: processes; the outcome does not depend on it."""
 
@@ -32,6 +33,7 @@ class Options:
     audit: bool = False
     selection: Selection = field(default_factory=Selection)
     jobs: int = 1
+    adaptive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Outcome:
     """What a campaign found: findings, how much was checked, and how small an error it would have seen.
 
     layouts: the subject's layout by operation, "" for a network. ignored: cases by what was ignored in them.
+    ended: what ended the campaign, in words.
     """
 
     findings: tuple[Finding, ...]
@@ -49,6 +52,7 @@ class Outcome:
     audited: int = 0
     layouts: Mapping[str, Layout] = field(default_factory=dict)
     ignored: Mapping[str, int] = field(default_factory=dict)
+    ended: str = ""
 
 
 def _floats() -> "array[float]":

@@ -93,7 +93,7 @@ def report_of(
     return Report(
         verdict,
         info,
-        {**environment(options, seconds), "audited": outcome.audited},
+        {**environment(options, seconds), "ended": outcome.ended, "audited": outcome.audited},
         outcome.tally,
         outcome.power,
         tuple(conventions(recognition, said)) if recognition else (),
@@ -143,7 +143,7 @@ def environment(options: Options, seconds: float) -> dict[str, Any]:
         **versions,
         "platform": f"{sys.platform} {platform.machine()}",
         "seed": options.seed,
-        "max_examples": options.max_examples,
+        "max_examples": None if options.adaptive else options.max_examples,
         **{k: list(v) for k, v in asdict(options.selection).items() if v},
         "seconds": round(seconds, 2),
     }

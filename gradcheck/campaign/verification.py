@@ -12,6 +12,7 @@ from typing import Any
 from gradcheck.campaign import batch_of_one, epochs, first_call, guards, lawful
 from gradcheck.campaign.crashes import with_crash
 from gradcheck.campaign.diagnosing import Inquiry, explained, explained_precision
+from gradcheck.campaign.effort import Effort
 from gradcheck.campaign.epochs import Booking, Epochs, Judging, Visit, visit
 from gradcheck.campaign.findings import CODES, NO_NAME, failure_of, finding_of, nothing_checked
 from gradcheck.campaign.generation import draw
@@ -30,7 +31,7 @@ from gradcheck.networks import Case, Point
 from gradcheck.numerics import Arrays
 from gradcheck.oracles.audit import audit_if_due
 from gradcheck.report import Code, Finding
-from gradcheck.strategies import corner_cases, decoded, encoded_cases, extreme_cases
+from gradcheck.strategies import Balance, corner_cases, decoded, encoded_cases, extreme_cases
 from gradcheck.subjects import Subject
 from gradcheck.subjects.effects import companion
 
@@ -78,6 +79,7 @@ class _Campaign:
         self, subject: Subject, recognition: Recognition, options: Options, epochs: Epochs | None = None
     ) -> None:
         self.subject, self.recognition, self.options, self.epochs = subject, recognition, options, epochs
+        self.effort, self.balance = Effort(options, recognition.repertoire), Balance(recognition.repertoire)
         self.drawn = 0
         self._out_of_time = False
         self.shrinking = Shrinking(subject, lambda: self.recognition, self._examine, options.seed)
@@ -156,13 +158,13 @@ class _Campaign:
     def _ended(self) -> bool:
         r = self.record
         early = self.options.first and bool(r.raised or r.structural or r.weak)
-        return early or self.broken is not None
+        return early or self.broken is not None or self.effort.enough
 
     # -- generation -----------------------------------------------------------------------------------------------
 
     def _generate(self) -> None:
         for case in corner_cases(self.recognition.repertoire, self.options.seed):
-            if self.done >= self.options.max_examples or self._late():
+            if self.done >= self.effort.most or self._late():
                 return
             self.drawn += 1
             self._visit(case)
@@ -170,7 +172,7 @@ class _Campaign:
                 return
         if len(self.record.structural) > _STRUCTURAL:
             return
-        rest = self.options.max_examples - self.done
+        rest = self.effort.most - self.done
         if rest > 0:
             self._draw(rest)
 
@@ -190,12 +192,13 @@ class _Campaign:
 
     def _drawn(self, codes: list[bytes]) -> None:
         for code in dict.fromkeys(codes):  # Hypothesis begins with zeros, the smallest network many times
-            if self.drawn >= self.options.max_examples:
+            if self.drawn >= self.effort.most:
                 raise _Enough
+            code = self.balance.balanced(code) if self.options.adaptive else code
             self._next(decoded(code, self.recognition.repertoire))
 
     def _next(self, case: Case) -> None:
-        if self._late() or self.done >= self.options.max_examples:
+        if self._late() or self.done >= self.effort.most:
             raise _Stop
         try:
             self._take(case)
@@ -267,6 +270,15 @@ class _Campaign:
         self._visited(case, visit(self.subject, case, self._judging(), other))
 
     def _visited(self, case: Case, visited: Visit) -> None:
+        """Book an outcome of the stream."""
+        silent = self.record.silent.total()
+        self._booked(case, visited)
+        silent = self.record.silent.total() > silent
+        self.effort.take(case, visited.examination, silent=silent, trusted=self.recognition.trusted)
+        if self.options.progress is not None:
+            self.options.progress(self.done, max(self.done, self.effort.expected))
+
+    def _booked(self, case: Case, visited: Visit) -> None:
         self.previous = case
         error = visited.error
         if error is not None and error.kind in FATAL:
@@ -285,8 +297,6 @@ class _Campaign:
         self._book(examination, case)
         if examination.fault is None and self.done <= _EFFECTS and self.recognition.trusted:
             self._once_more(companion(case))
-        if self.options.progress is not None:
-            self.options.progress(self.done, self.options.max_examples)
 
     def _once_more(self, case: Point) -> None:
         """Other numbers in the same shapes: a cache that is kept by shape is right the first time."""
@@ -465,17 +475,31 @@ class _Campaign:
 
     def _outcome(self, findings: Sequence[Finding]) -> Outcome:
         r, ignored = self.record, self.ignoring.counts
-        notes = (*self.notes, *told(ignored, self.done), *r.evidence(), *self._clock_notes())
-        return Outcome(tuple(findings), r.tally(), tuple(r.powers()), notes, r.agreement, r.audited, ignored=ignored)
+        notes = (*self.notes, *told(ignored, self.done), *r.evidence(), *self._effort_notes(), *self._clock_notes())
+        powers = tuple(r.powers())
+        return Outcome(
+            tuple(findings), r.tally(), powers, notes, r.agreement, r.audited, ignored=ignored, ended=self._why_ended()
+        )
+
+    def _why_ended(self) -> str:
+        if self._out_of_time:
+            return f"the budget of {self.options.budget:g} s"
+        early = self.done < self.effort.most and not self.effort.enough
+        return f"a finding after {self.done} cases" if early else self.effort.ended(self.done)
+
+    def _effort_notes(self) -> Iterator[str]:
+        """Why a campaign that chose its number of cases itself has ended; a finding ends it without a word."""
+        if self.options.adaptive and self.broken is None and (self.effort.enough or self.done >= self.effort.most):
+            yield f"{self._why_ended()}: {self.effort.met()}"
 
     def _clock_notes(self) -> Iterator[str]:
         """Where the clock had a say, the same seed need not give the same report."""
         if self._out_of_time:
             left = max(self.options.max_examples - self.done, 0)
-            yield (
-                f"the budget of {self.options.budget:g} s ended the run: {left} of {self.options.max_examples} cases were left "
-                "out; the same seed need not come as far again"
-            )
+            asked = f": {left} of {self.options.max_examples} cases were left out"
+            met = f" after {self.done} cases: {self.effort.met()}"
+            what = met if self.options.adaptive else asked
+            yield f"the budget of {self.options.budget:g} s ended the run{what}; the same seed need not come as far again"
         if self.shrinking.hurried:
             yield f"a smaller network was sought for {SHRINK_SECONDS:g} s only; the same seed may find another one"
 

@@ -139,8 +139,18 @@ limit_options = apply(
 
 run_options = apply(
     click.option("--seed", type=int, help="Repeats a run."),
-    click.option("--max-examples", type=click.IntRange(1), metavar="N", help="Random cases at most."),
-    click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Stop after this time."),
+    click.option(
+        "--max-examples",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Exactly so many random cases; default: as many as they need for their power, 64 to 400.",
+    ),
+    click.option(
+        "--budget",
+        type=click.FloatRange(0, min_open=True),
+        metavar="SECONDS",
+        help="Begin no new case after this time.",
+    ),
     click.option(
         "--sandbox", is_flag=True, help="Run the file behind bubblewrap (bwrap, Linux): it can write nothing."
     ),

@@ -1,5 +1,6 @@
 """Hypothesis strategies for architectures, cases, regimes and directions (public)."""
 
+from gradcheck.strategies.balanced import Balance
 from gradcheck.strategies.encoded import decoded, encoded_cases
 from gradcheck.strategies.networks import (
     architectures,
@@ -12,6 +13,7 @@ from gradcheck.strategies.networks import (
 )
 
 __all__ = [
+    "Balance",
     "architectures",
     "cases",
     "corner_cases",
