@@ -82,7 +82,7 @@ def finding_of(examination: Examination, point: Point, places: Sequence[Located]
         examination.rung,
         _detail(examination, places) + confirmed,
         tuple(Place(p.equation, p.layer) for p in places) or _default_places(examination),
-        discrepancies=tuple(_difference(d) for d in examination.discrepancies),
+        discrepancies=differences_of(examination),
         counterexample={"digest": digest(point), **point.to_json()},
     )
 
@@ -105,7 +105,7 @@ def diagnosed_findings(examination: Examination, case: Case, diagnosis: Diagnosi
     """One finding for each place where there are mistakes; one for what has no name."""
     if not diagnosis.mistakes:
         unknown = _unknown(examination, case, diagnosis)
-        uniform = examination.ratio is not None and _is_customary(examination.ratio)
+        uniform = examination.ratio is not None and is_customary(examination.ratio)
         return [replace(unknown, code=Code.GC303) if uniform else unknown]
     groups: dict[tuple[Located, ...], list[Mistake]] = {}
     for mistake in diagnosis.mistakes:
@@ -182,13 +182,13 @@ def _detail(examination: Examination, places: Sequence[Located]) -> str:
         first = places[0]
         where = "" if first.layer is None else f" of layer {first.layer}"
         parts.append(f"the mistake is in {WORDS.get(first.equation, first.equation)}{where}")
-    if examination.ratio is not None and _is_customary(examination.ratio):
+    if examination.ratio is not None and is_customary(examination.ratio):
         parts.append(f"the claim is {examination.ratio:.10g} times the expected gradient, in every tensor")
     return "; ".join(p for p in parts if p)
 
 
-def _is_customary(ratio: float) -> bool:
-    """A factor that people forget: a small whole number or its inverse, with either sign; others are accidents."""
+def is_customary(ratio: float) -> bool:
+    """Whether people forget this factor: a small whole number or its inverse, with either sign; others are accidents."""
     return any(abs(abs(r) - k) < 1e-9 * k for r in (ratio, 1 / ratio) for k in range(1, 33))
 
 
@@ -200,6 +200,11 @@ def _default_places(examination: Examination) -> tuple[Place, ...]:
 
 
 _COST_SIDE = frozenset({Fault.COST_CODE, Fault.SCALE, Fault.FORWARD, Fault.ALL_DIFFER})
+
+
+def differences_of(examination: Examination) -> tuple[Difference, ...]:
+    """The discrepancies of an examination, in plain numbers."""
+    return tuple(_difference(d) for d in examination.discrepancies)
 
 
 def _difference(d: Discrepancy) -> Difference:

@@ -23,7 +23,7 @@ _TRIES = 1000
 """Cases that shrinking may examine; the specimens take 130 at most."""
 SECONDS = 120.0
 """Far beyond what is usual, so that the clock has no say in an ordinary report; where it has, a note says so."""
-_NEED_DIFFERENCES = frozenset({Fault.FORWARD, Fault.COST_CODE, Fault.SCALE, Fault.ALL_DIFFER})
+NEED_DIFFERENCES = frozenset({Fault.FORWARD, Fault.COST_CODE, Fault.SCALE, Fault.ALL_DIFFER})
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class Shrinking:
         """
         trail = [(examination, case)]
         deadline, left = time.monotonic() + SECONDS, _TRIES
-        differences = examination.fault in _NEED_DIFFERENCES or not self.recognition().trusted
+        differences = examination.fault in NEED_DIFFERENCES or not self.recognition().trusted
 
         def breaks(candidate: Case) -> bool:
             nonlocal left

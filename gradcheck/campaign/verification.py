@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gradcheck.campaign import batch_of_one, epochs, first_call, guards, lawful
+from gradcheck.campaign import batch_of_one, epochs, first_call, guards, lawful, legible
 from gradcheck.campaign.crashes import with_crash
 from gradcheck.campaign.diagnosing import Inquiry, explained, explained_precision
 from gradcheck.campaign.effort import Effort
@@ -114,7 +114,8 @@ class _Campaign:
         overflows = (w for w in self.record.weak if w[0].fault is Fault.UNSTABLE)
         unstable = next((w for w in overflows if not self.ignoring.accounts_for(w[1])), None)
         if self.broken is None and unstable is not None:
-            findings.append(finding_of(*unstable, confirmed=self._where(unstable[1])))
+            found, at = legible.unstable(*unstable, self.shrinking)
+            findings.append(finding_of(found, at, confirmed=self._where(at)))
         if self.broken is not None:
             findings += self.ignoring.kept or self._minimal_findings(*self.broken)
         elif self.record.raised and all(f.rung == "structure" for f in findings):
@@ -123,7 +124,8 @@ class _Campaign:
             findings.append(self._no_evidence())
         r = self.record
         findings = joined(findings, [case for _, case in r.structural], [case for _, case in r.raised])
-        return self._outcome([self._for_one_sample(f) for f in findings])
+        findings = [self._for_one_sample(f) for f in findings]
+        return self._outcome(findings if self._late() else legible.legible(findings, self.shrinking, self._claims))
 
     def _for_one_sample(self, finding: Finding) -> Finding:
         try:
