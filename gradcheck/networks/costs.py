@@ -141,6 +141,7 @@ L2_FORMS: Mapping[str, Callable[[int], float]] = {
     "lambda/(2m)": lambda m: 0.5 / m,
     "lambda": lambda m: 1.0,
     "lambda/m": lambda m: 1.0 / m,
+    "m lambda/2": lambda m: 0.5 * m,
     "none": lambda m: 0.0,
 }
 """Factor of λ ΣW² in the cost as a function of m samples."""

@@ -22,9 +22,10 @@ class Repertoire:
     """Choices for every part of an architecture.
 
     hidden: activations of the hidden layers. heads: output activation, cost and scale together. l2_form: a key of
-    `L2_FORMS`, with λ drawn when `l2`. one_activation: hidden layers use the head's activation too. depths, widths,
-    output_widths, samples: smallest and largest L, n_l, n_L and m. refused: what the subject does not take, with its reason.
-    fixed: (n_0, …, n_L) where there is one architecture only. labels: targets are classes, one-hot.
+    `L2_FORMS`, with λ drawn when `l2`; l2_fixed: λ where the file fixes it. one_activation: hidden layers use the head's
+    activation too. depths, widths, output_widths, samples: smallest and largest L, n_l, n_L and m. refused: what the subject
+    does not take, with its reason. fixed: (n_0, …, n_L) where there is one architecture only. labels: targets are classes,
+    one-hot.
     """
 
     hidden: tuple[Activation, ...]
@@ -32,6 +33,7 @@ class Repertoire:
     l2: bool = True
     l2_form: str = "lambda/2"
     l2_biases: bool = False
+    l2_fixed: float = 0.0
     one_activation: bool = False
     depths: tuple[int, int] = (1, 6)
     widths: tuple[int, int] = (1, 6)

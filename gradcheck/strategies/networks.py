@@ -93,7 +93,7 @@ def build(
 ) -> Architecture:
     """An architecture of the repertoire from its drawn parts."""
     layers = tuple(Dense(n, f) for n, f in zip(widths[1:], activations, strict=True))
-    regularisation = Regularisation(strength, r.l2_form, r.l2_biases)
+    regularisation = Regularisation(r.l2_fixed or strength, r.l2_form, r.l2_biases)
     return Architecture(widths[0], layers, head.cost, head.scale, regularisation, r.dtype, r.bias)
 
 

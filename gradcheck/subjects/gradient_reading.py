@@ -70,12 +70,12 @@ class Reader:
         if reading.order is None:
             paths = by_name([p for p, _ in leaves], case.architecture.depth) or {}
             values = dict(leaves)
-            return {n: _of_one(values[p], shapes[n]) for n, p in paths.items() if n in shapes}
+            return {n: as_subtracted(values[p], shapes[n]) for n, p in paths.items() if n in shapes}
         names = orders(case.architecture.depth, len(shapes) > case.architecture.depth)[reading.order]
         if len(leaves) != len(names):
             msg = f"expected {len(names)} gradients ({', '.join(names)}); got {len(leaves)}"
             raise Malformed("count", "gradients", msg)
-        return {n: _of_one(value, shapes[n]) for n, (_, value) in zip(names, leaves, strict=True)}
+        return {n: as_subtracted(value, shapes[n]) for n, (_, value) in zip(names, leaves, strict=True)}
 
     def _leaves(self, result: Any, select: Select) -> list[Leaf]:
         if select is None:
@@ -108,20 +108,40 @@ def _order(leaves: Sequence[Leaf], shapes: Shapes, right_shapes: bool) -> str | 
     paths = by_name([p for p, _ in leaves], depth)
     values = dict(leaves)
     if paths is not None and set(paths) >= set(shapes):
-        if not right_shapes or all(np.shape(_of_one(_plain(values[paths[n]]), s)) == s for n, s in shapes.items()):
+        if not right_shapes or all(
+            np.shape(as_subtracted(_plain(values[paths[n]]), s)) == s for n, s in shapes.items()
+        ):
             return None
         return False
     if len(leaves) != len(shapes):
         return False
     if not right_shapes:
         return "layers"
-    found = order_of([np.shape(_plain(value)) for _, value in leaves], shapes)
+    found = _customary_order([_plain(value) for _, value in leaves], shapes)
     return found if found is not None else False
 
 
-def _of_one(value: Any, shape: tuple[int, ...]) -> Any:
-    """A plain number for a parameter of one component (the bias of a single unit) in its shape; anything else as it is."""
-    return np.reshape(value, shape) if is_number(value) and int(np.prod(shape)) == 1 else value
+def _customary_order(values: Sequence[Any], shapes: Shapes) -> str | None:
+    """The order in which arrays come, where there are as many as parameters; their very shapes go first."""
+    exact = order_of([np.shape(v) for v in values], shapes)
+    depth = sum(n.startswith("W") for n in shapes)
+    return exact or next(
+        (
+            how
+            for how, names in orders(depth, len(shapes) > depth).items()
+            if all(np.shape(as_subtracted(v, shapes[n])) == shapes[n] for n, v in zip(names, values, strict=True))
+        ),
+        None,
+    )
+
+
+def as_subtracted(value: Any, shape: tuple[int, ...]) -> Any:
+    """A gradient in the shape of its parameter where subtracting it means the same: db (n,) of a bias (1, n), or one number
+    for the bias of a single unit. Anything else as it is."""
+    if is_number(value):
+        return np.reshape(value, shape) if int(np.prod(shape)) == 1 else value
+    fits = is_array(value) and value.size == int(np.prod(shape)) and shape[len(shape) - value.ndim :] == value.shape
+    return value.reshape(shape) if fits and value.ndim < len(shape) else value
 
 
 def _plain(value: Any) -> Any:

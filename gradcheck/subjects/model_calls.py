@@ -96,6 +96,11 @@ def handed_samples(case: Case, layout: Layout, samples: Samples, targets: Target
     return {"X": each, "Y": columns(case.targets, case.dtype, vector=vector)}
 
 
+def output_limits(tried: int, targets: Targets) -> tuple[int, int | None]:
+    """How many outputs a subject accepts that ran with so many: class labels index the outputs, so that one is too few."""
+    return (1, 1) if tried == 1 else (2, None) if targets == "labels" else (1, None)
+
+
 def require_precision(values: Iterable[Any], dtype: str) -> None:
     """Raise SubjectError where float64 went in and float32 came out: differences would measure its rounding."""
     kinds = {v.dtype for v in values if isinstance(v, (np.ndarray, np.generic)) and v.dtype.kind == "f"}

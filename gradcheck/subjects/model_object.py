@@ -32,6 +32,7 @@ from gradcheck.subjects.model_calls import (
     Targets,
     fits,
     loss_in,
+    output_limits,
 )
 from gradcheck.subjects.placement import fixed_widths
 from gradcheck.subjects.protocol import Malformed
@@ -101,7 +102,7 @@ def tried(cls: type, name: str) -> ModelObject | str:
     for adapter in _ways(cls, constructor, name):
         for samples, targets, outputs in _variants(adapter):
             way = replace(adapter, samples=samples, targets=targets, reader=Reader(), _places={}, _gradients={})
-            way.outputs = (way.widths[-1],) * 2 if way.widths else (1, 1) if outputs == 1 else (1, None)
+            way.outputs = (way.widths[-1],) * 2 if way.widths else output_limits(outputs, targets)
             for depth in _depths(way):
                 good, runs = _layouts(way, depth, reasons)
                 limits = (1, None) if constructor.takes & {"sizes", "hiddens"} and not way.widths else (depth, depth)

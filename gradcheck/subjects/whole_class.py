@@ -13,7 +13,7 @@ import numpy as np
 from gradcheck.networks import Case, Point
 from gradcheck.numerics import Array
 from gradcheck.subjects.binding import Binding
-from gradcheck.subjects.gradient_reading import Reader
+from gradcheck.subjects.gradient_reading import Reader, as_subtracted
 from gradcheck.subjects.layer_trial import ETAS, RATES
 from gradcheck.subjects.layout import Layout, gradient_to_trusted, parameters_to_subject, subject_shapes
 from gradcheck.subjects.model_calls import (
@@ -241,7 +241,8 @@ class ModelObject:
             require_precision(found.values(), call.case.dtype)
             return found
         places = self._gradients[call.case.architecture.depth, call.layout]
-        stored = {n: get(net, p) for n, p in places.items()}
+        shapes = subject_shapes(call.case.architecture, call.layout)
+        stored = {n: as_subtracted(get(net, p), shapes[n]) for n, p in places.items()}
         require_precision(stored.values(), call.case.dtype)
         return stored
 
@@ -351,7 +352,7 @@ class ModelObject:
             self._gradients[depth, layout] = gradients
             self.reading = "stored on the object"
             shapes = subject_shapes(case.architecture, layout)
-            return all(np.shape(get(net, p)) == shapes[n] for n, p in gradients.items())
+            return all(np.shape(as_subtracted(get(net, p), shapes[n])) == shapes[n] for n, p in gradients.items())
         if self.update is not None:
             self.reading = "recovered from its update of the weights"
             return True

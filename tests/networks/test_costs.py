@@ -101,7 +101,8 @@ def test_unknown_scales_are_usage_errors(name):
 
 
 @pytest.mark.parametrize(
-    ("form", "factor"), [("lambda/2", 0.5), ("lambda/(2m)", 0.1), ("lambda", 1), ("lambda/m", 0.2), ("none", 0)]
+    ("form", "factor"),
+    [("lambda/2", 0.5), ("lambda/(2m)", 0.1), ("lambda", 1), ("lambda/m", 0.2), ("m lambda/2", 2.5), ("none", 0)],
 )
 def test_l2_forms(form, factor):
     """For m = 5 samples."""

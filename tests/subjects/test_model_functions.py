@@ -112,7 +112,44 @@ def backprop(x, y, weights, biases):
 def predict_all(x, weights, biases):
     return x
 """
+COST_AND_CACHE = """
+def forward_propagation_n(X, Y, parameters):
+    W1, b1, W2, b2 = (parameters[k] for k in ("W1", "b1", "W2", "b2"))
+    Z1 = W1 @ X + b1
+    A1 = np.maximum(0, Z1)
+    A2 = 1 / (1 + np.exp(-(W2 @ A1 + b2)))
+    cost = -np.sum(Y * np.log(A2) + (1 - Y) * np.log(1 - A2)) / X.shape[1]
+    cache = (Z1, A1, W1, b1, A2, W2, b2)
+    return cost, cache
+def backward_propagation_n(X, Y, cache):
+    m = X.shape[1]
+    Z1, A1, W1, b1, A2, W2, b2 = cache
+    dZ2 = A2 - Y
+    dZ1 = W2.T @ dZ2 * (A1 > 0)
+    gradients = {"dZ2": dZ2, "dW2": dZ2 @ A1.T / m, "db2": np.sum(dZ2, axis=1, keepdims=True) / m,
+                 "dZ1": dZ1, "dW1": dZ1 @ X.T / m, "db1": np.sum(dZ1, axis=1, keepdims=True) / m}
+    return gradients
+"""
+STAGED = """
+def feed_forward(model, x):
+    a1 = np.tanh(x.dot(model["W1"]) + model["b1"])
+    scores = np.exp(a1.dot(model["W2"]) + model["b2"])
+    out = scores / np.sum(scores, axis=1, keepdims=True)
+    return a1, out
+def backprop(X, y, model, a1, out, reg_lambda):
+    delta = out
+    delta[range(len(X)), y] -= 1
+    hidden = delta.dot(model["W2"].T) * (1 - a1 ** 2)
+    dW1 = X.T @ hidden + reg_lambda * model["W1"]
+    dW2 = a1.T @ delta + reg_lambda * model["W2"]
+    db1, db2 = hidden.sum(axis=0), delta.sum(axis=0, keepdims=True)
+    return dW1, dW2, db1, db2
+def build(n, h, k):
+    return {"W1": np.ones((n, h)), "b1": np.zeros((1, h)), "W2": np.ones((h, k)), "b2": np.zeros((1, k))}
+"""
 RIGHT = {
+    "cost and cache": (COST_AND_CACHE, "bce · 1/m"),
+    "rows of biases": (STAGED, "cross_entropy · 1"),
     "dict": (DICT, "mse · 1/(2m)"),
     "dJ_dW1": (SPELLED, "mse · 1/(2m)"),
     "nested": (NESTED, "mse · 1/(2m)"),
@@ -122,6 +159,9 @@ RIGHT = {
     "dataclasses": (DATACLASSES, "mse · 1/2"),
 }
 WRONG = {
+    "cost and cache": (COST_AND_CACHE.replace('"dW2": dZ2', '"dW2": 2 * dZ2'), "BP4"),
+    "rows of biases": (STAGED.replace("(1 - a1 ** 2)", "(1 - a1)"), "BP2"),
+    "decay": (STAGED.replace('reg_lambda * model["W1"]', '2 * reg_lambda * model["W1"]'), "regularisation"),
     "dict": (DICT.replace("(1 - a1 ** 2)", "(1 + a1 ** 2)"), "BP2"),
     "nested": (NESTED.replace("acts[k - 1].T @ delta", "acts[k - 1].T @ (delta * 2)"), "BP4"),
     "pairs": (PAIRS.replace("(acts[k] > 0)", "(acts[k] >= -9)"), "BP2"),

@@ -150,12 +150,32 @@ def test_an_optimiser_is_refused_with_its_reason(tmp_path, step, after, reason):
     assert reason in report.findings[0].detail
 
 
-def test_weight_decay_of_unknown_strength_is_left_open(tmp_path):
-    """An L2 term in the update alone is no mistake that could be shown."""
-    source = APPLIED.replace("self.a1.T @ d2", "(self.a1.T @ d2 + 0.03 * self.weights2)")
-    report = report_of(tmp_path, source.replace("X.T @ d1", "(X.T @ d1 + 0.03 * self.weights1)"))
+def decaying(first, second):
+    """A network whose update holds these strengths of weight decay in its layers."""
+    source = APPLIED.replace("self.a1.T @ d2", f"(self.a1.T @ d2 + {second} * self.weights2)")
+    return source.replace("X.T @ d1", f"(X.T @ d1 + {first} * self.weights1)")
+
+
+def test_weight_decay_in_the_update_is_a_convention(tmp_path):
+    """Nobody declares a cost, but every layer's gradient is off by the same multiple of its weights."""
+    report = report_of(tmp_path, decaying(0.03, 0.03))
+    assert report.verdict == "pass"
+    assert ("l2", "lambda/2, λ = 0.03 in the file") in {(c.what, c.value) for c in report.conventions}
+
+
+def test_a_fault_beside_weight_decay_is_found(tmp_path):
+    """The neighbour forgets the derivative of its hidden layer."""
+    source = decaying(0.03, 0.03)
+    wrong = source.replace("* self.a1 * (1 - self.a1)", "* self.a1")
+    assert wrong != source
+    assert report_of(tmp_path, wrong).verdict == "fail"
+
+
+def test_weight_decay_of_one_layer_is_left_open(tmp_path):
+    """An L2 term in one layer alone is no mistake that could be shown."""
+    report = report_of(tmp_path, decaying(0.0, 0.03))
     assert report.verdict == "inconclusive"
-    assert "L2 term (0.03 times the weights)" in report.findings[0].detail
+    assert "L2 term (0.03 times the weights in the last layer, 0 in W1)" in report.findings[0].detail
 
 
 def test_names_may_be_in_camel_case(tmp_path):

@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 
+from gradcheck.checks.recognition.decay import decay_of_claims, decay_of_file
 from gradcheck.checks.recognition.experiments import Experiments
 from gradcheck.checks.recognition.scales import AGREE
 from gradcheck.checks.recognition.types import Recognised, Recognition
@@ -30,6 +31,9 @@ def concluded(
 ) -> Recognition:
     """The recognition, once layout, hidden activations and heads are known."""
     form, biases = _l2(e, layout, hidden, heads[0]) if trusted else ("none", False)
+    strength = 0.0
+    if trusted and not e.offer.declares_cost and not e.offer.takes_l2:
+        form, strength = decay_of_file(e, hidden[0], heads[0], layout)
     e.notes.extend(_unknown_kinks(heads))
     low, high = _accepted_depths(e, layout, hidden, heads[0])
     if e.outputs[0] > 1 and e.output_widths()[0] == 1:
@@ -38,9 +42,10 @@ def concluded(
     repertoire = Repertoire(
         hidden,
         heads,
-        l2=e.offer.takes_l2 and (trusted or form != "none"),
+        l2=e.offer.takes_l2 and (trusted if e.offer.declares_cost else form != "none"),
         l2_form=form,
         l2_biases=biases,
+        l2_fixed=strength,
         one_activation=e.offer.one_activation,
         depths=(low, high),
         output_widths=e.outputs,
@@ -98,8 +103,10 @@ def _accepted_depths(e: Experiments, layout: Layout, hidden: Sequence[Activation
 
 def _l2(e: Experiments, layout: Layout, hidden: Sequence[Activation], head: Head) -> tuple[str, bool]:
     """Form of the L2 term, from the difference that λ makes to the cost."""
-    if not (e.offer.takes_l2 and e.offer.declares_cost):
+    if not e.offer.takes_l2:
         return e.wanted.l2_form or "none", False
+    if not e.offer.declares_cost:
+        return decay_of_claims(e, hidden[0], head, layout)
     depth = e.first_depth()
     cases = [e.plain(hidden[0], head, depth, s, layout) for s in e.shapes()]
     penalised = [replace(c, architecture=with_regularisation(c.architecture, 0.7)) for c in cases]
@@ -133,8 +140,9 @@ def _conventions(e: Experiments, layout: Layout, r: Repertoire, trusted: bool) -
         yield Recognised(
             "cost", f"{name} · {' or '.join(scales)}" + (f", logarithms guarded by {guard:g}" if guard else "")
         )
-    if r.l2:
-        yield Recognised("l2", r.l2_form + (" with biases" if r.l2_biases else ""))
+    if r.l2 or r.l2_fixed:
+        fixed = f", λ = {r.l2_fixed:.6g} in the file" if r.l2_fixed else ""
+        yield Recognised("l2", r.l2_form + (" with biases" if r.l2_biases else "") + fixed)
 
 
 def _builtin(activation: Activation) -> bool:

@@ -1,6 +1,5 @@
 """The cost behind known activations: from its values, its own derivative, or the gradient that the subject claims."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -70,7 +69,6 @@ def _from_batches(e: Experiments, f: Activation, g: Activation, depth: int, layo
         cases = [replace(c, targets=one_hot(c.targets.shape, e.generator)) for c in cases]
     name = f"b{depth}" if bias else f"W{depth}"
     claims = [_claimed(e, c, layout, name) for c in cases]
-    weights = [_claimed(e, c, layout, f"W{depth}") for c in cases]
     for cost in e.costs if all(c is not None for c in claims) else ():
         if not legal(cost, g.range, g.name):
             continue
@@ -81,7 +79,6 @@ def _from_batches(e: Experiments, f: Activation, g: Activation, depth: int, layo
             r = [q / s for q, s in zip(ratios, sizes, strict=True)]
             if r[0] > 0 and all(close(q, r[0], AGREE[e.dtype]) for q in r):
                 factor = float(f"{r[0]:.9g}")
-                _require_no_decay(e, [through(c, f, g, cost) for c in cases], weights, ratios)
                 scale = base if factor == 1 else "1/2" if (factor, base) == (0.5, "1") else f"{factor!r} * {base}"
                 return Head(g, cost, scale)
     return None
@@ -98,24 +95,6 @@ def _from_one_sample(e: Experiments, f: Activation, g: Activation, layout: Layou
     case = e.plain(f, known, e.first_depth(), (max(e.outputs[0], min(4, e.outputs[1])), 1), layout)
     updated = e.subject.vjp(case, layout)[1](case.cotangent).error
     return None if updated else replace(known, scale={"1": "1/m", "1/2": "1/(2m)", "2": "2/m"}[known.scale])
-
-
-def _require_no_decay(
-    e: Experiments, cases: Sequence[Case], claims: Sequence[Array | None], ratios: Sequence[float]
-) -> None:
-    """A weight gradient that is off by the same multiple of the weights at every case holds an L2 term of unknown strength."""
-    name = f"W{cases[0].architecture.depth}"
-    shares = []
-    for case, claim, ratio in zip(cases, claims, ratios, strict=True):
-        if claim is None:
-            return
-        rest = claim - ratio * case.samples * value_and_gradient(case)[1][name]
-        shares.append(multiple(rest, case.parameters[name], 1e-6))
-    for per_sample in (False, True):
-        strengths = [s * (c.samples if per_sample else 1) for s, c in zip(shares, cases, strict=True)]
-        if abs(strengths[0]) > 1e-9 and all(close(s, strengths[0], 1e-5) for s in strengths):
-            msg = f"its gradient holds an L2 term ({strengths[0]:.6g} times the weights) and no cost is declared that has one: it cannot be told from a mistake"  # noqa: E501  # fmt: skip
-            raise SubjectError("unrecognised", msg)
 
 
 def _claimed(e: Experiments, case: Case, layout: Layout, name: str) -> Array | None:
