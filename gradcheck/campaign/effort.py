@@ -7,8 +7,7 @@ met     a case of the kind had power: an error of one part in a thousand would h
 
 Every kind that the repertoire can draw is to be met `MET` times; one that was drawn `TRIED` times is waited for no longer,
 and named. The decision follows from the outcomes in the order of the stream: from the seed alone, for any number of
-processes. Which case shows a mistake is no matter of luck beyond that: in the self-test no mutant of a reference is first
-found behind the corner cases, which come first and are fewer than the floor.
+processes. The corner cases come first and are fewer than the floor in a narrow repertoire: they find most mistakes.
 """
 
 from collections import Counter

@@ -4,6 +4,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ class Outcome:
     """What a campaign found: findings, how much was checked, and how small an error it would have seen.
 
     layouts: the subject's layout by operation, "" for a network. ignored: cases by what was ignored in them.
-    ended: what ended the campaign, in words.
+    audited: see `campaign.auditing`. ended: what ended the campaign, in words.
     """
 
     findings: tuple[Finding, ...]
@@ -49,7 +50,7 @@ class Outcome:
     power: tuple[Power, ...]
     notes: tuple[str, ...] = ()
     agreement: float = 0.0
-    audited: int = 0
+    audited: Mapping[str, Any] = field(default_factory=dict)
     layouts: Mapping[str, Layout] = field(default_factory=dict)
     ignored: Mapping[str, int] = field(default_factory=dict)
     ended: str = ""
@@ -66,7 +67,6 @@ class Record:
 
     cases: int = 0
     components: int = 0
-    audited: int = 0
     agreement: float = 0.0
     confidence: float = 1.0
     error_bounds: "array[float]" = field(default_factory=_floats)

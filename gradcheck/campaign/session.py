@@ -93,7 +93,7 @@ def report_of(
     return Report(
         verdict,
         info,
-        {**environment(options, seconds), "ended": outcome.ended, "audited": outcome.audited},
+        {**environment(options, seconds), "ended": outcome.ended, "audited": dict(outcome.audited)},
         outcome.tally,
         outcome.power,
         tuple(conventions(recognition, said)) if recognition else (),

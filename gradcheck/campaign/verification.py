@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from gradcheck.campaign import batch_of_one, epochs, first_call, guards, lawful, legible
+from gradcheck.campaign.auditing import Auditing
 from gradcheck.campaign.crashes import with_crash
 from gradcheck.campaign.diagnosing import Inquiry, explained, explained_precision
 from gradcheck.campaign.effort import Effort
@@ -29,7 +30,6 @@ from gradcheck.checks.symmetry import SOMETHING
 from gradcheck.errors import FATAL, SubjectError, UsageError
 from gradcheck.networks import Case, Point
 from gradcheck.numerics import Arrays
-from gradcheck.oracles.audit import audit_if_due
 from gradcheck.report import Code, Finding
 from gradcheck.strategies import Balance, corner_cases, decoded, encoded_cases, extreme_cases
 from gradcheck.subjects import Subject
@@ -37,9 +37,6 @@ from gradcheck.subjects.effects import companion
 
 WEAK = frozenset({Fault.PRECISION, Fault.UNSTABLE})
 _EFFECTS = 6
-_AUDITS = 2
-"""Cases of each run, at most, at which the oracle is compared with compiled jax.grad; each costs a compilation. They are those
-that bring a rule (depth, activation, cost) that no audit has covered yet: a new cache is audited by its first few runs."""
 _STRUCTURAL = 3
 """After so many corner cases of broken structure no more are drawn; before, wrong values are still looked for."""
 _BATCH = 16
@@ -80,6 +77,7 @@ class _Campaign:
     ) -> None:
         self.subject, self.recognition, self.options, self.epochs = subject, recognition, options, epochs
         self.effort, self.balance = Effort(options, recognition.repertoire), Balance(recognition.repertoire)
+        self.auditing = Auditing(options)
         self.drawn = 0
         self._out_of_time = False
         self.shrinking = Shrinking(subject, lambda: self.recognition, self._examine, options.seed)
@@ -93,6 +91,7 @@ class _Campaign:
     def run(self) -> Outcome:
         try:
             self._generate()
+            self.auditing.finish()
             self._laws()
         except SubjectError as error:
             return self._outcome([failure_of(error, self.previous)])
@@ -325,8 +324,8 @@ class _Campaign:
         elif examination.silent:
             self.record.silent[examination.silent] += 1
         else:
-            if self.record.audited < _AUDITS:
-                self._audit(case)
+            if self._audits:
+                self.auditing.note(case)
             self.record.cases += 1
             self.record.components += examination.components
             self.record.agreement = max(self.record.agreement, examination.agreement)
@@ -350,14 +349,14 @@ class _Campaign:
             self.record.silent[reason] += 1
         return bool(reason)
 
-    def _audit(self, case: Case) -> None:
-        """Where a rule of the oracle is new: before it counts as evidence, and before it accuses anybody."""
-        if self.recognition.trusted and not self.options.first:
-            self.record.audited += audit_if_due(case, forced=self.options.audit and not self.record.audited)
+    @property
+    def _audits(self) -> bool:
+        return self.recognition.trusted and not self.options.first
 
     def _audit_accusation(self, examination: Examination, case: Case) -> None:
-        if examination.fault is not None and examination.rung not in ("structure", "effects"):
-            self._audit(case)
+        """Where a rule of the oracle is new: before it accuses anybody."""
+        if self._audits and examination.fault is not None and examination.rung not in ("structure", "effects"):
+            self.auditing.accuse(case)
 
     def _distrust(self) -> None:
         note = (
@@ -480,7 +479,14 @@ class _Campaign:
         notes = (*self.notes, *told(ignored, self.done), *r.evidence(), *self._effort_notes(), *self._clock_notes())
         powers = tuple(r.powers())
         return Outcome(
-            tuple(findings), r.tally(), powers, notes, r.agreement, r.audited, ignored=ignored, ended=self._why_ended()
+            tuple(findings),
+            r.tally(),
+            powers,
+            notes,
+            r.agreement,
+            self.auditing.told(),
+            ignored=ignored,
+            ended=self._why_ended(),
         )
 
     def _why_ended(self) -> str:

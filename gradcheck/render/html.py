@@ -144,8 +144,9 @@ def _power(p: Power) -> dict[str, str]:
 
 
 def _environment(report: Report) -> Iterator[tuple[str, str]]:
-    items: Mapping[str, Any] = {**report.environment, "sha256 of the file": report.subject.sha256 or "unknown"}
-    yield from ((wording.one_line(str(k), 60), wording.one_line(str(v), 120)) for k, v in items.items())
+    told = {"audited": wording.audit(report)} if "audited" in report.environment else {}
+    items: Mapping[str, Any] = {**report.environment, **told, "sha256 of the file": report.subject.sha256 or "unknown"}
+    yield from ((wording.one_line(str(k), 60), wording.one_line(str(v), 200)) for k, v in items.items())
 
 
 def _again(report: Report) -> str:

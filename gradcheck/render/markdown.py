@@ -26,7 +26,7 @@ def render(report: Report) -> str:
     if report.conventions:
         rows = [(escape(c.what), code(c.value, table=True), c.how) for c in report.conventions]
         blocks.extend(("### Conventions", table(("what", "which", "how it is known"), rows)))
-    blocks.extend(f"> {escape(note)}" for note in report.notes)
+    blocks.extend(f"> {escape(note)}" for note in filter(None, (*report.notes, wording.audit(report))))
     return wording.defused("\n\n".join(blocks) + "\n")
 
 

@@ -32,6 +32,7 @@ def render(report: Report, *, color: bool = False, width: int | None = None) -> 
     _conventions(console, report)
     for note in report.notes:
         _labelled(console, "note", wording.clean(note))
+    _labelled(console, "audit", wording.audit(report, news=True))
     return _text(console)
 
 

@@ -6,7 +6,7 @@ a terminal's cursor or break XML, become visible escapes.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 
 from gradcheck.report import Difference, Explanation, Finding, Line, Place, Power, Report, Tally
@@ -149,6 +149,25 @@ def evidence(report: Report) -> str:
     """The tally, and the seed that repeats it."""
     seed = report.environment.get("seed")
     return f"{tally(report.tally)} · seed {one_line(str(seed), 40)}" if seed is not None else tally(report.tally)
+
+
+def audit(report: Report, *, news: bool = False) -> str:
+    """How many cases were audited against compiled jax.grad in this run, and how the oracle's rules stand; empty if unknown.
+
+    news: empty too where none was audited and nothing is open.
+    """
+    told = report.environment.get("audited")
+    if not isinstance(told, Mapping) or not isinstance(told.get("rules"), Mapping) or not told.get("of"):
+        return ""
+    rules = {k: one_line(str(told["rules"].get(k, "?")), 10) for k in ("used", "known", "new", "open")}
+    cases, of = (one_line(str(told.get(k, "?")), 10) for k in ("cases", "of"))
+    if news and cases == rules["open"] == "0":
+        return ""
+    still = f", {rules['open']} still open" if rules["open"] != "0" else ""
+    return (
+        f"the oracle was compared with compiled jax.grad at {cases} of {of} cases; of the {rules['used']} rules that it used "
+        f"{rules['known']} had been audited in earlier runs, {rules['new']} now{still}"
+    )
 
 
 def power_table(power: Iterable[Power]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

@@ -17,13 +17,13 @@ _VERIFY = (
 
 
 _SETTLE = (
-    "import gradcheck, gradcheck.campaign.verification as v; v._AUDITS = 99; "
+    "import gradcheck, gradcheck.campaign.auditing as a; a.FRESH = a.OPEN = 99; "
     "gradcheck.verify({path!r}, in_process=True, max_examples={count})"
 )
 
 
 def settle(folder: str) -> None:
-    """Audit in one process what the first runs of a new cache audit two cases at a time."""
+    """Audit in one process what the first runs of a new cache audit a few cases at a time."""
     timing.process(["-c", _SETTLE.format(path=str(REFERENCE), count=CASES)], cache_at(folder))
 
 

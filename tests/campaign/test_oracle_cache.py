@@ -17,7 +17,7 @@ from gradcheck.oracles.store import Nothing, Rules
 PROGRAM = """
 import sys, gradcheck
 report = gradcheck.verify(sys.argv[1], in_process=True, max_examples=3, activations=["tanh"], costs=["mse"])
-print(report.verdict, "jax" in sys.modules, report.environment["audited"])
+print(report.verdict, "jax" in sys.modules, report.environment["audited"]["cases"])
 """
 
 

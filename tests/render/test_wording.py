@@ -117,3 +117,27 @@ def test_arguments_share_their_words(samples):
     """Several wrong arguments of a layer are one list."""
     places = (Place("gradient of x"), Place("gradient of wh (gate i, f)"))
     assert wording.places(replace(samples.FINDING, places=places)) == "gradient of x, wh (gate i, f)"
+
+
+AUDITED = {"cases": 2, "of": 64, "share": 0.0312, "rules": {"used": 20, "known": 12, "new": 6, "open": 2}}
+SAYS = "at 2 of 64 cases; of the 20 rules that it used 12 had been audited in earlier runs, 6 now, 2 still open"
+
+
+def with_audit(report, told):
+    return replace(report, environment={**report.environment, "audited": told})
+
+
+def test_the_audit_in_words(samples):
+    """Cases and rules; nothing where an older report has another form."""
+    assert wording.audit(with_audit(samples.passing(), AUDITED)).endswith(SAYS)
+    for odd in (2, None, {}, {"of": 3, "rules": 4}):
+        assert wording.audit(with_audit(samples.passing(), odd)) == ""
+
+
+def test_an_audit_without_news(samples):
+    """Nothing was audited and nothing is open: that is said in full reports only."""
+    settled = with_audit(
+        samples.passing(), {**AUDITED, "cases": 0, "rules": {"used": 20, "known": 20, "new": 0, "open": 0}}
+    )
+    assert wording.audit(settled, news=True) == ""
+    assert "20 had been audited" in wording.audit(settled)
