@@ -32,6 +32,8 @@ _SMALLEST = 4
 
 def kinks_of(case: OperationCase) -> tuple[float, ...] | None:
     """Where the layer of a case has kinks: values of x, () for ties and margins; None where it has none, or none are known."""
+    if layer_of(case) == "activation":
+        return activation_named(activation_of(case)).kinks or None
     if layer_of(case) is not None:
         return () if layer_of(case) in KINKED_LAYERS else None
     if case.operation == "affine" or case.operation.startswith(PLAIN_FUNCTION):

@@ -183,6 +183,8 @@ def wrong_parts(case: OperationCase, claim: Mapping[str, Any]) -> Iterator[str]:
     trusted = trusted_layer(case)[0].pullback
     order = str(case.fixed.get("gates", ""))
     for name, expected in trusted.value.items():
+        if name not in claim:
+            continue
         wrong = np.abs(claim[name] - expected) > 2 * trusted.error[name]
         if not wrong.any():
             continue

@@ -11,6 +11,7 @@ from gradcheck.campaign.at_kinks import WORDS, examined_at_kinks, slopes_said
 from gradcheck.campaign.chains import in_chain
 from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
 from gradcheck.campaign.ignoring import Ignoring, told
+from gradcheck.campaign.layer_objects import explained_object, known_layer
 from gradcheck.campaign.layers import STRUCTURES, trusted_at, verify_layer
 from gradcheck.campaign.outcome import Options, Outcome
 from gradcheck.campaign.power import Evidence, vacuous
@@ -71,12 +72,22 @@ def _verify_one(subject: Subject, name: str, options: Options, layer: str | None
     def draw(generator: np.random.Generator, k: int) -> OperationCase:
         return operation_case(subject, name, generator, SIZES[k % len(SIZES)])
 
+    if name in subject.offer.operation_numbers:
+        return named(_verify_object(subject, name, share, layer), name)
     plain = name in subject.offer.operation_shapes
     layout = Layout() if plain else operation_layout(subject, name, options.seed)
     outcome = verify_function(subject, layout, draw, trusted_of, share)
     where = f"{name}: {layout.describe()}" if name == "affine" else f"{name}: samples in {layout.samples}"
     notes = outcome.notes if plain else (where, *outcome.notes)
     return replace(named(outcome, name), notes=notes, layouts={name: layout})
+
+
+def _verify_object(subject: Subject, name: str, options: Options, layer: str | None) -> Outcome:
+    """The campaign of one layer object, against the layer that it was recognised as where there is one."""
+    known = known_layer(subject, name, options.seed, layer)
+    outcome = verify_function(subject, Layout(), known.case, known.trusted, options)
+    findings = tuple(explained_object(f, known) for f in outcome.findings)
+    return replace(outcome, findings=findings, notes=(*known.notes, *outcome.notes))
 
 
 def named(outcome: Outcome, name: str) -> Outcome:
@@ -125,14 +136,14 @@ def verify_function(subject: Subject, layout: Layout, draw: Draw, reference: Ref
             options.progress(k + 1, options.max_examples)
     done = checked + silent.total()
     late = () if done == options.max_examples else (_out_of_time(options, done),)
-    notes = tuple(f"{telling.operation}: {note}" for note in (*told(ignoring.counts, done), *late))
+    notes = tuple(f"{_called(telling)}: {note}" for note in (*told(ignoring.counts, done), *late))
     slopes: tuple[str, ...] = ()
     for found, at in examined_at_kinks(subject, layout, draw, reference, options.seed) if checked else ():
         if found.fault is not None and not ignoring.whole(_finding(found, at).code):
             finding = replace(_finding(found, at), detail=f"{found.message}{WORDS.get(str(layer_of(at)), '')}")
             return Outcome((finding,), Tally(checked, components, silent.total(), dict(silent)), ())
         checked, components = checked + 1, components + found.components
-        slopes = slopes or tuple(f"{at.operation}: {said}" for said in slopes_said(subject, layout, at))
+        slopes = slopes or tuple(f"{_called(at)}: {said}" for said in slopes_said(subject, layout, at))
     tally = Tally(checked, components, silent.total(), dict(silent))
     code = Code.GC951 if ignoring.counts else Code.GC952
     nothing = (vacuous(silent, code),) if silent and not checked else ()
@@ -211,10 +222,10 @@ def plain_case(subject: Subject, name: str, generator: np.random.Generator) -> O
 
 def trusted_of(case: OperationCase) -> Trusted | None:
     """The trusted corner of a built-in layer; None for any other function."""
-    if case.operation.startswith(PLAIN_FUNCTION):
-        return None
     if layer_of(case) is not None:
         return trusted_at(case)[0]
+    if case.operation.startswith(PLAIN_FUNCTION):
+        return None
     t = trusted_operation(case)
     return Trusted(t.output, t.output_error, t.pullback)
 
@@ -239,6 +250,10 @@ def operation_layout(subject: Subject, name: str, seed: int) -> Layout:
     if not runs:
         raise failure or SubjectError("contract", f"{name} could not be run")
     return runs[0]
+
+
+def _called(case: OperationCase) -> str:
+    return case.operation.removeprefix(PLAIN_FUNCTION)
 
 
 def _failed(error: SubjectError, case: OperationCase, tally: Tally) -> Outcome:

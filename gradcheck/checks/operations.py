@@ -65,7 +65,9 @@ def examine_operation(
             return found
     own = own_differences(subject, case, layout, estimate, 0)
     if trusted is not None:
-        return _triangle(estimate, trusted, own, value)
+        found = _triangle(estimate, trusted, own, value)
+        noisy = found.fault in (Fault.BACKWARD, Fault.FORWARD, Fault.COST_CODE) and found.rung == "triangle"
+        return _triangle(with_noise(estimate, subject, case, layout), trusted, own, value) if noisy else found
     found = _own_only(estimate, own)
     if found.fault is not None:
         estimate = with_noise(estimate, subject, case, layout)
@@ -114,6 +116,7 @@ def _triangle(
     comparison = compare(claim, trusted.pullback)
     own_claim, own_trusted = against_own(claim, own), against_own(trusted.pullback, own)
     own_agrees = all(r <= 1 for r in own_claim.values() if r is not None)
+    told_apart = any(r > 1 for n in comparison.wrong() if (r := own_trusted.get(n)) is not None)
     confirmed = own_agrees and all(own_claim.get(n) is not None for n in comparison.wrong())
     output_agrees = value is None or bool(np.all(np.abs(value - trusted.output) <= 4 * trusted.output_error + 1e-300))
     agreement = max((r for r in own_trusted.values() if r is not None), default=0.0)
@@ -125,7 +128,17 @@ def _triangle(
         return Examination(
             Fault.COST_CODE, "triangle", message, discrepancies=own_discrepancies(claim, own, own_claim), wrong=wrong
         )
+    if confirmed and output_agrees and not told_apart:
+        return _nearer_than_differences(comparison.discrepancies, tuple(comparison.wrong()), agreement)
     return _wrong(comparison.discrepancies, tuple(comparison.wrong()), confirmed, output_agrees, agreement)
+
+
+def _nearer_than_differences(
+    discrepancies: tuple[Discrepancy, ...], wrong: tuple[str, ...], agreement: float
+) -> Examination:
+    """The output is the trusted one and the pullback is not, by less than finite differences can tell: the claim is wrong."""
+    message = "the output is that of the layer and jax.grad gives another pullback: the claim is wrong, by less than finite differences can tell"  # noqa: E501  # fmt: skip
+    return Examination(Fault.BACKWARD, "triangle", message, wrong[0], discrepancies, agreement=agreement, wrong=wrong)
 
 
 def _wrong(

@@ -1,12 +1,13 @@
 """The trusted layer at a case: output and pullback by jax's rules, carried out by numpy with a rounding bound each."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import numpy as np
 
 from gradcheck.networks import OperationCase
-from gradcheck.networks.layers import LAYERS, Layer
+from gradcheck.networks.layers import DEFINITIONS
+from gradcheck.networks.layers.assignment import assignment_of, defined
 from gradcheck.networks.namespace import xp_numpy
 from gradcheck.numerics import Array, Estimate, unit_roundoff
 from gradcheck.oracles.autodiff import function_vjp, vjp_equations
@@ -23,19 +24,27 @@ _TRACED: dict[Hashable, Any] = {}
 def layer_of(case: OperationCase) -> str | None:
     """The trusted layer that a case is of; None for activations, plain functions and layers that are not known."""
     name = case.fixed.get("layer")
-    return str(name) if name in LAYERS else None
+    return str(name) if name in DEFINITIONS else None
 
 
 def output_of(layer: str, arguments: Mapping[str, Array], settings: Mapping[str, Any]) -> Array:
     """The trusted forward pass in numpy."""
     with np.errstate(all="ignore"):
-        return np.asarray(LAYERS[layer].define(arguments, settings, xp_numpy), dtype=np.float64)
+        return np.asarray(DEFINITIONS[layer].define(arguments, settings, xp_numpy), dtype=np.float64)
+
+
+def definition_of(case: OperationCase) -> Callable[[Mapping[str, Any], Any], Any]:
+    """The trusted layer as a function of the case's own arguments and a namespace."""
+    layer, assignment = DEFINITIONS[str(case.fixed["layer"])], assignment_of(case.fixed)
+    if assignment is None:
+        return lambda p, xp: layer.define(p, case.fixed, xp)
+    return defined(layer, assignment, case.cotangent.shape)
 
 
 def trusted_layer(case: OperationCase, dtype: str | None = None) -> tuple[TrustedOperation, float]:
     """The trusted layer at a case, and how near it comes to a kink: the smallest distance of two compared values."""
     u = unit_roundoff(dtype or case.dtype)
-    closed = _equations(LAYERS[str(case.fixed["layer"])], case)
+    closed = _equations(case)
     analysis = Analysis(u)
     inputs = [Rounded(a, u * np.abs(a)) for a in case.arguments.values()]
     output, *gradient = analysis.run(closed, [*inputs, Rounded(case.cotangent, np.zeros(case.cotangent.shape))])
@@ -48,13 +57,13 @@ def trusted_layer(case: OperationCase, dtype: str | None = None) -> tuple[Truste
     ), analysis.nearest
 
 
-def _equations(layer: Layer, case: OperationCase) -> Any:
+def _equations(case: OperationCase) -> Any:
     """jax's equations of a structure (layer, shapes, settings), which hold for any arguments and cotangent."""
     key = _structure(case)
     if key not in _TRACED:
         while len(_TRACED) >= _MOST_TRACED:
             _TRACED.pop(next(iter(_TRACED)))
-        _TRACED[key] = vjp_equations(lambda p, xp: layer.define(p, case.fixed, xp), case.arguments, case.cotangent)
+        _TRACED[key] = vjp_equations(definition_of(case), case.arguments, case.cotangent)
     return _TRACED[key]
 
 
@@ -68,5 +77,5 @@ def compiled_layer(case: OperationCase) -> tuple[Array, dict[str, Array]]:
     """The same by compiled `jax.vjp`: the audit."""
     from gradcheck.oracles.autodiff import xp_jax
 
-    layer = LAYERS[str(case.fixed["layer"])]
-    return function_vjp(lambda **p: layer.define(p, case.fixed, xp_jax), case.arguments, case.cotangent)
+    define = definition_of(case)
+    return function_vjp(lambda **p: define(p, xp_jax), case.arguments, case.cotangent)

@@ -19,7 +19,8 @@ import numpy as np
 from gradcheck.errors import SubjectError
 from gradcheck.numerics import Array
 from gradcheck.subjects.failures import subject_code
-from gradcheck.subjects.layer_trial import BACKWARD, FORWARD, INPUTS, OUTPUTS, Trial, fits, required, shake
+from gradcheck.subjects.layer_sizes import INPUTS, OUTPUTS
+from gradcheck.subjects.layer_trial import BACKWARD, FORWARD, Trial, fits, required, shake
 from gradcheck.subjects.match import own_classes, parameter_names
 from gradcheck.subjects.protocol import Malformed
 from gradcheck.subjects.spellings import Place, arrays_in, get

@@ -10,7 +10,7 @@ the whole is run by the network's own methods, or one layer after the other wher
 import copy
 import inspect
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -23,12 +23,14 @@ from gradcheck.subjects.failures import subject_code
 from gradcheck.subjects.layer_trial import RATES, Trial, fits, instances, joined, methods_of, required, shake, values_in
 from gradcheck.subjects.match import own_classes
 from gradcheck.subjects.protocol import Malformed
-from gradcheck.subjects.spellings import Place, get
+from gradcheck.subjects.spellings import Place, get, members_in
 
 HOLDERS = ("layers", "modules", "blocks", "network", "sequence", "stack", "net", "_layers")
 _BUILDS = re.compile(r"((build|make|create|get|init)_?(a_?)?)?(network|net|model|layers|mlp|cnn)", re.I)
 _BATCHES = (5, 1, 3)
-_IMAGE = 8
+_FEW = (2, 1, 3)
+_SIZES = (8, *range(4, 33))
+"""Heights and widths of images, the likeliest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +166,7 @@ def _rate(cls: type) -> str | None:
 def _inputs(layers: Sequence[Any]) -> Iterator[dict[int, Array]]:
     """Inputs by number of samples that the first layer might take; sizes are those of the arrays in the layers."""
     sizes = list(dict.fromkeys(s for layer in layers for _, a in values_in(layer) for s in a.shape))
-    images = [a.shape[1] for _, a in values_in(layers[0]) if a.ndim == 4]
-    for c in images:
-        yield {m: _ramp(m, c, _IMAGE, _IMAGE) for m in _BATCHES}
+    yield from _images(layers)
     for n in sizes:
         yield {m: _ramp(m, n) for m in _BATCHES}
     for n in sizes:
@@ -174,6 +174,34 @@ def _inputs(layers: Sequence[Any]) -> Iterator[dict[int, Array]]:
     for n in sizes:
         for single in ((n, 1), (1, n), (n,)):
             yield {1: _ramp(*single)}
+
+
+def _images(layers: Sequence[Any]) -> Iterator[dict[int, Array]]:
+    """Of the sizes that the first layer says, or the smallest square ones that every layer takes, in each order of axes."""
+    for told in _told(layers[0]):
+        yield {m: _ramp(m, *told) for m in _FEW}
+        yield {1: _ramp(*told)}
+    kernels = [a.shape for _, a in values_in(layers[0]) if a.ndim == 4]
+    for c in dict.fromkeys(k for shape in kernels for k in (shape[1], shape[2], shape[0])):
+        for shape_of in _LAYOUTS:
+            runs = (size for size in _SIZES if _shapes(layers, {1: _ramp(*shape_of(1, c, size))}) is not None)
+            if (size := next(runs, None)) is not None:
+                yield {m: _ramp(*shape_of(m, c, size)) for m in (_FEW if len(shape_of(1, c, size)) == 4 else (1,))}
+
+
+_LAYOUTS: Sequence[Callable[[int, int, int], tuple[int, ...]]] = (
+    lambda m, c, s: (m, c, s, s),
+    lambda m, c, s: (m, s, s, c),
+    lambda m, c, s: (c, s, s),
+)
+
+
+def _told(layer: Any) -> Iterator[tuple[int, ...]]:
+    """Attributes that are called like the shape of an input and hold three whole numbers."""
+    for name, value in members_in(layer):
+        whole = isinstance(value, (tuple, list)) and len(value) == 3 and all(isinstance(v, int) for v in value)
+        if whole and re.search(r"(?i)in.*(shape|dim|size)|^x_dim", name):
+            yield tuple(value)
 
 
 def _ramp(*shape: int) -> Array:

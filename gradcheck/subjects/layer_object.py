@@ -20,7 +20,7 @@ from gradcheck.numerics import Array
 from gradcheck.subjects.cells import Cell, cells
 from gradcheck.subjects.claims import PLAIN_FUNCTION
 from gradcheck.subjects.layer_chain import chain_of
-from gradcheck.subjects.layer_trial import ETAS, Trial, methods_of, tried
+from gradcheck.subjects.layer_trial import ETAS, Trial, cost_methods_of, methods_of, tried
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.match import Match, own_classes
 from gradcheck.subjects.protocol import Call, Offer
@@ -76,6 +76,8 @@ class LayerObject:
             skipped=self._skipped,
             notes=tuple(f"{n}: {self._described(t)}" for n, t in self._trials.items()),
             chain=self._chain,
+            operation_numbers={n: t.numbers for n, t in self._trials.items()},
+            operation_draws={n: t.draws for n, t in self._trials.items() if t.draws},
             operation_shapes={n: t.shapes for n, t in self._trials.items()},
         )
 
@@ -84,7 +86,8 @@ class LayerObject:
         call = Call(point, layout, {})
         trial, arguments = self._trial(call), call.operation.arguments
         layer = trial.fresh(arguments)
-        call.arrays.update({n: np.array(arguments[n]) for n in trial.inputs})
+        given = {**call.operation.fixed, **arguments}
+        call.arrays.update({n: np.array(given[n]) for n in trial.inputs})
         call.arrays["cotangent"] = np.array(call.operation.cotangent)
         if trial.reading != "update":
             call.arrays.update({n: get(layer, p) for n, p in trial.parameters.items()})
@@ -166,7 +169,7 @@ def _require_linear(first: Mapping[str, Any], again: Mapping[str, Any], at: Mapp
 
 def match(members: Mapping[str, Any], name: str) -> Match:
     """Recognised by a class with forward and backward that can be run on small sizes."""
-    classes = {n: c for n, c in own_classes(members).items() if methods_of(c)}
+    classes = {n: c for n, c in own_classes(members).items() if methods_of(c) or cost_methods_of(c)}
     chain = chain_of(members)
     trials: dict[str, Trial] = dict(chain.trials) if chain else {}
     skipped = list(chain.skipped) if chain else []
@@ -174,11 +177,10 @@ def match(members: Mapping[str, Any], name: str) -> Match:
     for n, c in classes.items():
         if c in chained:
             continue
-        trial = tried(n, c)
-        if isinstance(trial, Trial):
-            trials[n] = trial
-        else:
-            skipped.append(f"{n}: {trial}")
+        found, why = tried(n, c)
+        trials.update(found)
+        if not found:
+            skipped.append(f"{n}: {why}")
     for n, trial in cells(members):
         if isinstance(trial, Trial):
             trials[n] = trial

@@ -1,14 +1,15 @@
 """Try a layer class: how it is constructed, what its input looks like, which arrays are parameters, where gradients are.
 
-Everything is found by running it on small sizes (4 inputs, 3 outputs). Values of gradients are never judged here.
+Everything is found by running it on small sizes (`layer_sizes`). Values of gradients are never judged here.
 """
 
+import ast
 import copy
 import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import product
+from dataclasses import dataclass, field, replace
+from itertools import islice, product
 from typing import Any, Literal
 
 import numpy as np
@@ -16,86 +17,28 @@ import numpy as np
 from gradcheck.errors import SubjectError
 from gradcheck.numerics import Array
 from gradcheck.subjects.failures import subject_code
+from gradcheck.subjects.layer_sizes import DENSE, IMAGES, STATES, TARGETS, Family, Regime, regimes, spelled, varied
 from gradcheck.subjects.match import parameter_names
 from gradcheck.subjects.protocol import Malformed
 from gradcheck.subjects.recorders import Recorder
-from gradcheck.subjects.spellings import VALUE_KEYS, Place, arrays_in, find_gradient, get, is_gradient, put
+from gradcheck.subjects.source import tree_of, words
+from gradcheck.subjects.spellings import VALUE_KEYS, Place, arrays_in, find_gradient, get, is_gradient, members_in, put
 
-FORWARD = [
-    "forward",
-    "forward_propagation",
-    "forward_pass",
-    "forward_prop",
-    "fprop",
-    "feed_forward",
-    "feedforward",
-    "__call__",
-]
-BACKWARD = [
-    "backward",
-    "backward_propagation",
-    "backward_pass",
-    "backward_prop",
-    "bprop",
-    "backprop",
-    "back_propagation",
-    "backpropagation",
-]
+FORWARD = spelled("forward forward_propagation forward_pass forward_prop fprop feed_forward feedforward __call__")
+BACKWARD = spelled(
+    "backward backward_propagation backward_pass backward_prop bprop backprop back_propagation backpropagation"
+)
+COST_FORWARD = [*FORWARD, "loss", "compute", "calculate", "cost"]
+COST_BACKWARD = [*BACKWARD, "grad", "gradient", "derivative", "prime", "delta"]
 RATES = ("lr", "learning_rate", "eta", "rate", "alpha", "step_size", "learningrate", "l_rate", "step")
-STATES = {
-    "h": ("h", "h_prev", "hprev", "hidden", "h0", "prev_h", "prev_state", "state"),
-    "c": ("c", "c_prev", "cprev", "cell", "c0", "prev_c"),
-}
-INPUTS, OUTPUTS = 4, 3
+OUTPUTS_KEPT = ("output", "outputs", "out", "y", "a", "result", "activations", "output_data")
+"""Where an output is kept by a forward pass that returns nothing."""
+INPUT_GRADIENTS = spelled(
+    "dinputs dinput dx dX d_inputs d_input d_x grad_input input_grad dA_prev grad_inputs input_gradient"
+)
+_BUFFER = re.compile(r"(?i)running|moving|mask|mean|var")
+_VARIANCE = re.compile(r"(?i)var")
 ETAS = (2.0**-3, 2.0**-6)
-_IN = [
-    "in",
-    "input",
-    "inputs",
-    "nin",
-    "indim",
-    "insize",
-    "inputsize",
-    "inputdim",
-    "infeatures",
-    "ninput",
-    "ninputs",
-    "fanin",
-    "inputnodes",
-    "inchannels",
-    "numinputs",
-    "insz",
-    "d",
-    "dim",
-    "size",
-    "features",
-    "numfeatures",
-]
-_OUT = [
-    "out",
-    "output",
-    "outputs",
-    "nout",
-    "outdim",
-    "outsize",
-    "outputsize",
-    "outputdim",
-    "outfeatures",
-    "noutput",
-    "noutputs",
-    "fanout",
-    "units",
-    "hidden",
-    "hiddensize",
-    "hiddendim",
-    "neurons",
-    "nneurons",
-    "outchannels",
-    "numneurons",
-    "h",
-    "nhidden",
-    "numoutputs",
-]
 Reading = Literal["stored", "returned", "update", "recorded"]
 
 
@@ -107,6 +50,9 @@ class Trial:
     together. parameters, gradients: places in the instance. reading: where gradients come from; rate: the name of
     backward's learning rate.
     optimizer: the name of backward's optimizer object. turn: what the cotangent is reshaped to for backward, where it must be.
+    draws: how inputs are drawn that are not Gaussian, or not differentiated; see `campaign.layer_objects.constant`.
+    cost: whether it gives one number; its backward then takes the cotangent, nothing, or what forward took.
+    numbers: numbers that occur in the object and in its source.
     """
 
     name: str
@@ -121,6 +67,14 @@ class Trial:
     rate: str | None = None
     optimizer: str | None = None
     turn: tuple[int, ...] | None = None
+    draws: Mapping[str, str] = field(default_factory=dict)
+    cost: bool = False
+    numbers: tuple[float, ...] = ()
+
+    @property
+    def differentiated(self) -> tuple[str, ...]:
+        """The inputs that have a gradient."""
+        return tuple(n for n in self.inputs if self.draws.get(n, "unit") in ("unit", "positive"))
 
     def fresh(self, arguments: Mapping[str, Array]) -> Any:
         """A new instance whose parameters hold these numbers."""
@@ -131,32 +85,54 @@ class Trial:
 
     def run(self, layer: Any, inputs: Sequence[Array]) -> Array:
         """The output of the forward pass; several outputs one after the other in a vector."""
-        return joined(getattr(layer, self.forward)(*inputs))
+        return joined(self.results(layer, inputs))
+
+    def results(self, layer: Any, inputs: Sequence[Array]) -> Any:
+        """What the forward pass returned, or stored where it returns nothing."""
+        result = getattr(layer, self.forward)(*inputs)
+        if result is not None:
+            return result
+        return next((a for n in OUTPUTS_KEPT if (a := getattr(layer, n, None)) is not None), None)
 
     def pull(self, layer: Any, inputs: Sequence[Array], cotangent: Array, rate: float = ETAS[0]) -> dict[str, Any]:
         """Forward, then backward: the gradients of inputs and parameters as they came."""
-        outputs = parts(getattr(layer, self.forward)(*inputs))
+        outputs = parts(self.results(layer, inputs))
         before = {n: np.array(get(layer, p)) for n, p in self.parameters.items()}
         held = {n: get(layer, p) for n, p in self.parameters.items()}
         recorder = Recorder(layer)
         cotangents = [cotangent] if len(outputs) == 1 else split_like(cotangent, outputs)
-        result = self.run_backward(layer, cotangents, rate, recorder)
-        found = input_gradients(result, self.inputs)
+        result = self.run_backward(layer, inputs, cotangents, rate, recorder)
+        found = input_gradients(result, self.differentiated, layer)
         if self.reading == "update":
             return {**found, **{n: (before[n] - get(layer, p)) / rate for n, p in self.parameters.items()}}
         if self.reading == "recorded":
             return {**found, **{n: recorder.gradient_of(a) for n, a in held.items()}}
         if self.reading == "returned":
-            return {**found, **returned(result, len(self.inputs), self.parameters)}
+            return {**found, **returned(result, len(self.differentiated), self.parameters)}
         return {**found, **{n: get(layer, p) for n, p in self.gradients.items()}}
 
-    def run_backward(self, layer: Any, cotangents: Sequence[Array], rate: float, recorder: Recorder) -> Any:
+    def run_backward(
+        self, layer: Any, inputs: Sequence[Array], cotangents: Sequence[Array], rate: float, recorder: Recorder
+    ) -> Any:
         """What backward returns."""
+        if self.cost:
+            return self._cost_backward(layer, inputs, cotangents[0])
         keywords: dict[str, Any] = {self.rate: rate} if self.rate else {}
         if self.optimizer:
             keywords[self.optimizer] = recorder
         turned = [c if self.turn is None else c.reshape(self.turn) for c in cotangents]
         return getattr(layer, self.backward)(*turned, **keywords)
+
+    def _cost_backward(self, layer: Any, inputs: Sequence[Array], cotangent: Array) -> Any:
+        """The gradient of a cost times its cotangent, whether or not its backward takes one: it may stand at the end only."""
+        backward = getattr(layer, self.backward)
+        taken = required(getattr(type(layer), self.backward))
+        if len(taken) == 1 and len(self.inputs) > 1:
+            return backward(cotangent)
+        given = dict(zip(sorted(self.inputs, key=lambda n: n == "t"), sorted_by(self.inputs, inputs), strict=True))
+        words = [given["t" if n.lower() in TARGETS else "x"] for n in taken]
+        result = backward(*words)
+        return result if result is None else np.asarray(result) * cotangent
 
 
 def parts(result: Any) -> list[Array]:
@@ -176,8 +152,15 @@ def split_like(vector: Array, arrays: Sequence[Array]) -> list[Array]:
     return [p.reshape(a.shape) for p, a in zip(np.split(vector.ravel(), ends), arrays, strict=True)]
 
 
-def input_gradients(result: Any, inputs: Sequence[str]) -> dict[str, Any]:
-    """dx, or the first of the tuple that backward returned, one for each input."""
+def sorted_by(names: Sequence[str], inputs: Sequence[Array]) -> list[Array]:
+    """The inputs, the target last."""
+    return [a for _, a in sorted(zip(names, inputs, strict=True), key=lambda pair: pair[0] == "t")]
+
+
+def input_gradients(result: Any, inputs: Sequence[str], layer: Any = None) -> dict[str, Any]:
+    """dx, or the first of the tuple that backward returned, one for each input; from the object where it returned nothing."""
+    if result is None and len(inputs) == 1:
+        result = next((g for n in INPUT_GRADIENTS if (g := getattr(layer, n, None)) is not None), None)
     several = list(result) if isinstance(result, (tuple, list)) else [result]
     if len(several) < len(inputs):
         msg = f"expected {', '.join('d' + n for n in inputs)}; backward returned {len(several)} values"
@@ -204,27 +187,176 @@ def methods_of(cls: type) -> tuple[str, str] | None:
     return (forward, backward) if forward and backward else None
 
 
-def tried(name: str, cls: type) -> Trial | str:
-    """The trial of a layer class, or why it could not be run."""
-    methods = methods_of(cls)
-    assert methods is not None, "only classes with both methods are tried"
-    forward, backward = (getattr(cls, m) for m in methods)
-    inputs = _inputs(required(forward))
-    if inputs is None:
-        return f"cannot tell what to hand over to {methods[0]}({', '.join(required(forward))})"
-    rate = next((p for p in required(backward) if p.lower() in RATES), None)
-    optimizer = next((p for p in required(backward) if re.search(r"(?i)^opt|optimi[sz]er", p)), None)
-    unknown = [p for p in required(backward) if p not in (rate, optimizer)][len(inputs) if len(inputs) > 1 else 1 :]
-    if unknown:
-        return f"cannot tell what to hand over to {methods[1]} as {', '.join(unknown)}"
+def cost_methods_of(cls: type) -> tuple[str, str] | None:
+    """The names of the methods that give a cost and its gradient: the first takes a target."""
+    for name in COST_FORWARD:
+        method = inspect.getattr_static(cls, name, None)
+        if inspect.isfunction(method) and len(required(method)) == 2 and _target(required(method)) is not None:
+            names = (n for n in COST_BACKWARD if inspect.isfunction(inspect.getattr_static(cls, n, None)))
+            backward = next(names, None)
+            return (name, backward) if backward and (backward not in BACKWARD or _ends(cls, backward)) else None
+    return None
+
+
+def _ends(cls: type, backward: str) -> bool:
+    """Whether its backward can be called with nothing, as the last of a network, or with what forward took."""
+    return len(required(getattr(cls, backward))) != 1 or bool(
+        re.search(r"(?i)loss|entropy|mse|cost|error|hinge", cls.__name__)
+    )
+
+
+def _target(names: Sequence[str]) -> int | None:
+    """Which of two arguments is the target; None where it is neither or both."""
+    found = [k for k, n in enumerate(names) if n.lower() in TARGETS]
+    return found[0] if len(found) == 1 else None
+
+
+def tried(name: str, cls: type) -> tuple[dict[str, Trial], str]:
+    """The trials of a layer class, the first on the likeliest sizes; none, and why it could not be run."""
+    reason = ""
+    for methods in (cost_methods_of(cls), methods_of(cls)):
+        if methods is not None:
+            plan, reason = _plan(cls, methods)
+            found, reason = _tried(name, cls, plan) if plan else ({}, reason)
+            if found:
+                return found, ""
+    return {}, reason
+
+
+def _tried(name: str, cls: type, plan: "_Plan") -> tuple[dict[str, Trial], str]:
     reason = "no way was found to construct it"
-    for template in instances(cls):
-        for family in _families(len(inputs)):
-            trial = fits(name, template, methods, inputs, rate, family, optimizer)
+    for regime in regimes(name, plan.inputs):
+        found = _first(name, cls, plan, regime)
+        if isinstance(found, Trial):
+            more = _more(name, cls, plan, regime)
+            return {name: found, **more}, ""
+        reason = found if found and (reason.startswith("no way") or regime in _likeliest(name, plan)) else reason
+    return {}, reason
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """methods; inputs in forward's order; the names of backward's learning rate and optimizer."""
+
+    methods: tuple[str, str]
+    inputs: tuple[str, ...]
+    rate: str | None
+    optimizer: str | None
+
+
+def _likeliest(name: str, plan: _Plan) -> tuple[Regime, ...]:
+    return regimes(name, plan.inputs)[:1]
+
+
+def _plan(cls: type, methods: tuple[str, str]) -> tuple[_Plan | None, str]:
+    taken, given = (required(getattr(cls, m)) for m in methods)
+    target = _target(taken) if methods == cost_methods_of(cls) else None
+    if target is not None:
+        return _Plan(methods, ("t", "x") if target == 0 else ("x", "t"), None, None), ""
+    inputs = _inputs(taken)
+    if inputs is None:
+        return None, f"cannot tell what to hand over to {methods[0]}({', '.join(taken)})"
+    rate = next((p for p in given if p.lower() in RATES), None)
+    optimizer = next((p for p in given if re.search(r"(?i)^opt|optimi[sz]er", p)), None)
+    unknown = [p for p in given if p not in (rate, optimizer)][len(inputs) if len(inputs) > 1 else 1 :]
+    if unknown:
+        return None, f"cannot tell what to hand over to {methods[1]} as {', '.join(unknown)}"
+    return _Plan(methods, inputs, rate, optimizer), ""
+
+
+def _inputs(names: Sequence[str]) -> tuple[str, ...] | None:
+    """x, and the states h and c of a recurrent cell, or a second input y."""
+    if not names:
+        return None
+    states = [next((s for s, spellings in STATES.items() if n.lower() in spellings), None) for n in names[1:]]
+    if None in states:
+        return ("x", "y") if len(names) == 2 and names[1].lower() in _SECOND else None
+    return ("x", *(s for s in states if s))
+
+
+_SECOND = ("y", "x2", "b", "other", "right", "input2", "x_2", "rhs")
+
+
+def _first(name: str, cls: type, plan: _Plan, regime: Regime, settings: Mapping[str, Any] | None = None) -> Trial | str:
+    """The first instance and shapes that run; else what the first attempt said."""
+    reason, attempts = "", 0
+    for template in instances(cls, regime, settings or {}):
+        for family, draws in product(regime.families(plan.inputs), regime.draws):
+            trial = fits(name, template, plan.methods, plan.inputs, plan.rate, family, plan.optimizer, draws)
             if isinstance(trial, Trial):
                 return trial
-            reason = trial
+            reason, attempts = reason or trial, attempts + 1
+            if attempts >= _MOST:
+                return reason
     return reason
+
+
+_MOST = 600
+"""Instances and shapes that are tried of one class in one regime."""
+
+
+def _more(name: str, cls: type, plan: _Plan, regime: Regime) -> dict[str, Trial]:
+    """The same class with a stride and padding that are not the lazy ones, and on images where its source looks at axes."""
+    if regime in IMAGES:
+        settings = {n: v for n, default in _defaults(cls).items() if (v := varied(n, default)) is not None}
+        label = f"{name}({', '.join(f'{n}={v}' for n, v in settings.items())})"
+        runs = (_first(label, cls, plan, images, settings) for images in IMAGES if settings)
+    else:
+        label = f"{name} on images"
+        both = plan.inputs == ("x",) and regime is DENSE and _looks_at_axes(cls)
+        runs = (_first(label, cls, plan, images) for images in IMAGES[:1] if both)
+    found = next((t for t in runs if isinstance(t, Trial)), None)
+    return {} if found is None else {label: found}
+
+
+def _defaults(cls: type) -> dict[str, Any]:
+    """The parameters of its constructor with their defaults (`Parameter.empty` where there is none)."""
+    construct = inspect.getattr_static(cls, "__init__")
+    if construct is object.__init__:
+        return {}
+    given = inspect.signature(construct).parameters
+    return {n: given[n].default for n in parameter_names(construct)}
+
+
+def _looks_at_axes(cls: type) -> bool:
+    """Whether its source asks how many axes an array has, or takes four sizes from a shape."""
+    tree = tree_of(cls)
+    if tree is None:
+        return False
+    wide = any(
+        isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Tuple) and len(n.targets[0].elts) == 4
+        for n in ast.walk(tree)
+    )
+    return wide and "ndim" in words(tree)
+
+
+def instances(cls: type, regime: Regime = DENSE, settings: Mapping[str, Any] | None = None) -> Iterator[Any]:
+    """Instances constructed from sizes, or from arrays in the customary shapes; settings: those that are said."""
+    construct, said = inspect.getattr_static(cls, "__init__"), dict(settings or {})
+    names = [] if construct is object.__init__ else [n for n in required(construct) if n not in said]
+    for values in islice(product(*(regime.values(n, k) for k, n in enumerate(names))), _MOST):
+        try:
+            with subject_code():
+                instance = cls(**dict(zip(names, copy.deepcopy(values), strict=True)), **said)
+        except (SubjectError, Malformed):
+            continue
+        for place, a in values_in(instance):
+            if a.dtype.itemsize < 8:  # or differences would measure the rounding of the weights
+                put(instance, place, a.astype(np.float64))
+        shake(instance)
+        yield instance
+
+
+def numbers_of(instance: Any) -> tuple[float, ...]:
+    """Numbers among its attributes and in the source of its class, such as an epsilon."""
+    held = [float(v) for _, v in members_in(instance) if isinstance(v, (int, float)) and not isinstance(v, bool)]
+    tree = tree_of(type(instance))
+    written = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)] if tree else []
+    found = [*held, *(float(v) for v in written if isinstance(v, (int, float)) and not isinstance(v, bool))]
+    return tuple(dict.fromkeys(v for v in found if np.isfinite(v)))[:_NUMBERS]
+
+
+_NUMBERS = 24
 
 
 def required(function: Any) -> list[str]:
@@ -235,37 +367,14 @@ def required(function: Any) -> list[str]:
     return [n for n in named if parameters[n].default is inspect.Parameter.empty]
 
 
-def _inputs(names: Sequence[str]) -> tuple[str, ...] | None:
-    """x, and the states h and c of a recurrent cell."""
-    if not names:
-        return None
-    states = [next((s for s, spellings in STATES.items() if n.lower() in spellings), None) for n in names[1:]]
-    return None if None in states else ("x", *(s for s in states if s))
-
-
-def instances(cls: type) -> Iterator[Any]:
-    """Instances constructed from sizes, or from arrays in the customary shapes."""
-    names = [] if (construct := inspect.getattr_static(cls, "__init__")) is object.__init__ else required(construct)
-    for values in product(*(_values(n, k) for k, n in enumerate(names))):
-        try:
-            with subject_code():
-                instance = cls(**dict(zip(names, copy.deepcopy(values), strict=True)))
-        except (SubjectError, Malformed):
-            continue
-        for place, a in values_in(instance):
-            if a.dtype.itemsize < 8:  # or differences would measure the rounding of the weights
-                put(instance, place, a.astype(np.float64))
-        shake(instance)
-        yield instance
-
-
 def shake(instance: Any, *, constant_only: bool = False) -> None:
     """Replace the numbers of a constructor (zeros and ones alone if `constant_only`) by numbers of which none is special."""
     generator = np.random.default_rng(5)
     for place, a in values_in(instance):
         constant = not a.size or bool(np.all(a == a.flat[0]))
         if a.flags.writeable and place and (constant or not constant_only):
-            a[...] = generator.standard_normal(a.shape)
+            numbers = generator.standard_normal(a.shape)
+            a[...] = 0.5 + numbers**2 if _VARIANCE.search(place[-1]) else numbers
 
 
 def values_in(instance: Any) -> list[tuple[Place, Array]]:
@@ -273,37 +382,6 @@ def values_in(instance: Any) -> list[tuple[Place, Array]]:
     found = list(arrays_in(instance))
     gradients = {find_gradient(instance, place) for place, _ in found if not is_gradient(place)}
     return [(place, a) for place, a in found if place not in gradients and not is_gradient(place)]
-
-
-def _values(name: str, position: int) -> list[Any]:
-    plain = name.lower().replace("_", "").replace("layer", "").replace("units", "units")
-    ramp = np.linspace(-1.0, 1.1, INPUTS * OUTPUTS)
-    if plain in ("w", "weights", "weight", "kernel"):
-        return [ramp.reshape(INPUTS, OUTPUTS), ramp.reshape(OUTPUTS, INPUTS)]
-    if plain in ("b", "bias", "biases"):
-        return [ramp[:OUTPUTS], ramp[:OUTPUTS].reshape(1, -1), ramp[:OUTPUTS].reshape(-1, 1)]
-    if plain in ("gamma", "beta", "scale", "shift"):
-        return [ramp[:INPUTS], ramp[:INPUTS].reshape(1, -1)]
-    if plain in _IN:
-        return [INPUTS]
-    if plain in _OUT:
-        return [OUTPUTS]
-    return [(INPUTS, OUTPUTS)[min(position, 1)], 2, 0.5]
-
-
-Family = tuple[dict[str, tuple[int, ...]], ...]
-
-
-def _families(count: int) -> Iterator[Family]:
-    """Shapes of x, h and c for several numbers of samples, or for one sample a call."""
-    names = ("x", "h", "c")[:count]
-    sizes = dict(zip(names, (INPUTS, OUTPUTS, OUTPUTS), strict=False))
-    batches = (5, 1, 3)
-    yield tuple({n: (m, k) for n, k in sizes.items()} for m in batches)
-    yield tuple({n: (k, m) for n, k in sizes.items()} for m in batches)
-    yield ({n: (1, k) for n, k in sizes.items()},)
-    yield ({n: (k, 1) for n, k in sizes.items()},)
-    yield ({n: (k,) for n, k in sizes.items()},)
 
 
 def fits(
@@ -314,12 +392,16 @@ def fits(
     rate: str | None,
     family: Family,
     optimizer: str | None = None,
+    draws: Mapping[str, str] | None = None,
 ) -> Trial | str:
     """The trial with x of these shapes, or what went wrong; a vector's cotangent may have to be a row or a column."""
-    values = [np.sin(np.arange(np.prod(family[0][n])) + 1.0).reshape(family[0][n]) for n in inputs]
+    told = {n: how for n, how in (draws or {}).items() if n in inputs}
+    values = [_sample(told.get(n, ""), family[0][n]) for n in inputs]
     reason = ""
-    for turn in (None, (1, -1), (-1, 1)) if len(family[0][inputs[0]]) == 1 else (None,):
-        plain = Trial(name, template, *methods, inputs, {}, {}, "stored", (), rate, optimizer, turn)
+    for turn in (None, (1, -1), (-1, 1)) if len(family[0][inputs[0]]) == 1 and not told else (None,):
+        plain = Trial(
+            name, template, *methods, inputs, {}, {}, "stored", (), rate, optimizer, turn, told, "t" in inputs
+        )
         try:
             with subject_code():
                 parameters = _parameters(plain, values)
@@ -329,11 +411,26 @@ def fits(
     return reason
 
 
+def _sample(how: str, shape: tuple[int, ...]) -> Array:
+    """An input of this kind with no special numbers."""
+    word, _, high = how.partition(" ")
+    ramp = np.arange(int(np.prod(shape)))
+    if word in ("integers", "classes"):
+        return (ramp % int(high)).reshape(shape)
+    if word == "one_hot":
+        return np.asarray(np.eye(shape[-1])[ramp[: int(np.prod(shape[:-1]))] % shape[-1]].reshape(shape))
+    wave = np.sin(ramp + 1.0).reshape(shape)
+    return np.asarray(0.5 + 0.4 * wave if word == "unit" else wave)
+
+
 def _parameters(trial: Trial, values: Sequence[Array]) -> dict[str, Place]:
     """Arrays that the output depends on."""
     base = trial.run(copy.deepcopy(trial.template), copy.deepcopy(values))
-    if base.dtype.kind != "f" or base.ndim == 0:
-        raise Malformed("type", "output", "its forward pass returns no array of numbers")
+    if base.dtype.kind != "f" or (base.ndim == 0) != trial.cost:
+        what = "no single number" if trial.cost else "no array of numbers"
+        raise Malformed("type", "output", f"its forward pass returns {what}")
+    if trial.cost and not np.isfinite(base):
+        raise Malformed("type", "output", "its cost is not finite")
     found: dict[str, Place] = {}
     for place, a in values_in(trial.template):
         layer = copy.deepcopy(trial.template)
@@ -352,18 +449,23 @@ def _parameters(trial: Trial, values: Sequence[Array]) -> dict[str, Place]:
 def _complete(trial: Trial, parameters: dict[str, Place], values: Sequence[Array], family: Family) -> Trial:
     """Reading and places of the gradients, seen on one run, and the shapes that run."""
     layer = copy.deepcopy(trial.template)
-    outputs = parts(getattr(layer, trial.forward)(*copy.deepcopy(values)))
+    values = copy.deepcopy(values)
+    outputs = parts(trial.results(layer, values))
     cotangents = [np.cos(np.arange(a.size) + 0.5).reshape(a.shape) for a in outputs]
     before = {n: np.array(get(layer, p)) for n, p in parameters.items()}
     recorder = Recorder(layer)
     held = {n: get(layer, p) for n, p in parameters.items()}
-    result = trial.run_backward(layer, cotangents, ETAS[0], recorder)
-    input_gradients(result, trial.inputs)
+    result = trial.run_backward(layer, values, cotangents, ETAS[0], recorder)
+    _require_gradients(trial, input_gradients(result, trial.differentiated, layer))
     changed = [n for n, p in parameters.items() if not np.array_equal(before[n], get(layer, p))]
     places = {n: find_gradient(layer, p) for n, p in parameters.items()}
-    several = isinstance(result, (tuple, list)) and len(result) > len(trial.inputs)
+    several = isinstance(result, (tuple, list)) and len(result) > len(trial.differentiated)
     reading: Reading = "update" if changed else "returned" if several and parameters else "stored"
-    recorded = {n: recorder.gradient_of(a) for n, a in held.items()}
+    if reading == "stored":  # running moments and masks are constants of the layer
+        parameters = {n: p for n, p in parameters.items() if places[n] is not None or not _BUFFER.search(p[-1])}
+        places = {n: places[n] for n in parameters}
+        before = {n: before[n] for n in parameters}
+    recorded = {n: recorder.gradient_of(held[n]) for n in parameters}
     if parameters and all(g is not None for g in recorded.values()):
         reading = "recorded"
         if any(g is not None and g.shape != before[n].shape for n, g in recorded.items()):
@@ -377,10 +479,19 @@ def _complete(trial: Trial, parameters: dict[str, Place], values: Sequence[Array
         raise Malformed("missing", lost, f"no gradient of {lost} was found on it after backward")
     gradients = {n: p for n, p in places.items() if p is not None} if reading == "stored" else {}
     shapes = {n: a.shape for n, a in before.items()}
-    full = replace(trial, parameters=parameters, gradients=gradients, reading=reading)
+    numbers = numbers_of(trial.template)
+    full = replace(trial, parameters=parameters, gradients=gradients, reading=reading, numbers=numbers)
     return replace(full, shapes=tuple({**variant, **shapes, "": _output_shape(full, variant)} for variant in family))
 
 
 def _output_shape(trial: Trial, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
-    """What its forward pass makes of ones in these shapes."""
-    return trial.run(copy.deepcopy(trial.template), [np.ones(shapes[n]) for n in trial.inputs]).shape
+    """What its forward pass makes of numbers in these shapes."""
+    return trial.run(
+        copy.deepcopy(trial.template), [_sample(trial.draws.get(n, ""), shapes[n]) for n in trial.inputs]
+    ).shape
+
+
+def _require_gradients(trial: Trial, found: Mapping[str, Any]) -> None:
+    """A cost must give a gradient like its input, or another kind of target is tried."""
+    if trial.cost and np.shape(found["x"]) == ():
+        raise Malformed("missing", "x", f"{trial.backward} gives no gradient of x")

@@ -42,6 +42,9 @@ class Offer:
     chain: operations that are the layers of one network, the last layer first, and at the end the network as a whole.
     candidates: for an operation that may be any of several layers, the layers that its signature fits, the likeliest first,
         each with what the forward pass takes: {"conv": {"conv2d": ["b", "pad", "stride", "w", "x"]}}.
+    operation_numbers: for layer objects, numbers that occur in the object or in its source, such as its epsilon.
+    operation_draws: how arguments of an operation are drawn that are not Gaussian or not differentiated, by name:
+        {"Embedding": {"x": "integers 6"}}; see `campaign.layer_objects.constant`.
     labels: whether it takes the class of each sample as its target, so that targets must be one-hot.
     positive: operations whose arguments must be positive, such as a logarithm.
     scripts: how a stand-alone script calls the subject, by operation ("" for a network): Python text that defines
@@ -74,6 +77,8 @@ class Offer:
     notes: tuple[str, ...] = ()
     widths: tuple[int, ...] | None = None
     operation_shapes: Mapping[str, tuple[Mapping[str, tuple[int, ...]], ...]] = field(default_factory=dict)
+    operation_numbers: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    operation_draws: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     chain: tuple[str, ...] = ()
     candidates: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     scripts: Mapping[str, str] = field(default_factory=dict)

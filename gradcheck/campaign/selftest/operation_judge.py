@@ -5,12 +5,13 @@ found too.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 import numpy as np
 
 from gradcheck.campaign.findings import CODES, FAILURES
+from gradcheck.campaign.layer_objects import explained_object, known_layer
 from gradcheck.campaign.layers import explained, recognise, trusted_at
 from gradcheck.campaign.operations import SIZES, operation_case, operation_layout, trusted_of, verify_function
 from gradcheck.campaign.outcome import Detection, Options
@@ -153,6 +154,14 @@ class OperationJudge:
 
 
 def _known(original: Subject, name: str, said: str | None, seed: int) -> Known:
+    if name in original.offer.operation_numbers:
+        known = known_layer(original, name, seed, said)
+        return Known(
+            Layout(),
+            known.case,
+            known.trusted,
+            lambda finding, at: explained_object(finding, replace(known, subject=at)),
+        )
     if name not in original.offer.candidates:
         plain = name in original.offer.operation_shapes
         layout = Layout() if plain else operation_layout(original, name, seed)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gradcheck.networks.layers import affine, attention, conv1d, conv2d, normalisation, pointwise, pooling, recurrent
 from gradcheck.networks.layers.layer import COMMON, Dice, Layer
+from gradcheck.networks.layers.simple import SIMPLE
 
 LAYERS: Mapping[str, Layer] = {
     layer.name: layer
@@ -15,4 +16,7 @@ LAYERS: Mapping[str, Layer] = {
     )
 }  # fmt: skip
 
-__all__ = ["COMMON", "LAYERS", "Dice", "Layer"]
+DEFINITIONS: Mapping[str, Layer] = {**LAYERS, **SIMPLE}
+"""Every definition that a layer object may be recognised as."""
+
+__all__ = ["COMMON", "DEFINITIONS", "LAYERS", "Dice", "Layer"]

@@ -4,7 +4,8 @@ Time-major: x (t, n, d), output (t, n, h). Weights to_from: wx (h, d) and wh (h,
 
 RNN   h_t = tanh(x_t Wx + h_{t−1} Wh + b)                                              (Elman 1990)
 LSTM  i, f, o = σ(·), g = tanh(·); c_t = f c_{t−1} + i g; h_t = o tanh(c_t)             (Gers et al. 2000)
-GRU   r, z = σ(·); n = tanh(x Wn + b_n + r (h_{t−1} Un)); h_t = (1 − z) n + z h_{t−1}    (Cho et al. 2014; r after the product)
+GRU   r, z = σ(·); n = tanh(x Wn + b_n + r (h_{t−1} Un)); h_t = (1 − z) n + z h_{t−1}    (r after the product)
+      reset = before: n = tanh(x Wn + b_n + (r h_{t−1}) Un); update = take: h_t = z n + (1 − z) h_{t−1}  (Cho et al. 2014)
 """
 
 from collections.abc import Mapping
@@ -63,7 +64,9 @@ def gru(p: Mapping[str, Any], s: Settings, xp: Any) -> Any:
     for t in range(x.shape[1]):
         a, u = x[:, t] @ wx + p["b"], h @ wh
         r, z = (sigmoid(a[:, at[k]] + u[:, at[k]], xp) for k in "rz")
-        n = xp.tanh(a[:, at["n"]] + r * u[:, at["n"]])
+        before = s.get("reset") == "before"
+        n = xp.tanh(a[:, at["n"]] + ((r * h) @ wh[:, at["n"]] if before else r * u[:, at["n"]]))
+        z = 1.0 - z if s.get("update") == "take" else z
         h = (1.0 - z) * n + z * h
         out.append(h)
     return xp.stack(out, axis=time)

@@ -1,0 +1,137 @@
+"""Layer objects against the trusted definitions: what is recognised, what is found, and what is never blamed."""
+
+import pytest
+
+from gradcheck import verify
+from tests.campaign import object_layers as written
+
+
+def report_of(tmp_path, source, **options):
+    """The report of a file with these classes."""
+    path = tmp_path / "layers.py"
+    path.write_text(written.HEAD + source)
+    return verify(str(path), in_process=True, **{"max_examples": 10, **options})
+
+
+def recognised(report):
+    """What each class was recognised as."""
+    return [note.partition("recognised as ")[2] for note in report.notes if "recognised as" in note]
+
+
+@pytest.mark.parametrize(
+    ("source", "layers"),
+    [
+        (written.DENSE, ["affine"]),
+        (written.COLUMNS, ["affine"]),
+        (written.CONV, ["conv2d, stride = 1, pad = 0", "conv2d, stride = 2, pad = 1"]),
+        (written.POOL, ["max_pool, size = 3, stride = 2", "max_pool, size = 3, stride = 1"]),
+        (written.FLATTEN + written.RELU, ["reshape", "relu"]),
+        (written.BATCHNORM, ["batchnorm_4d, eps = 0.0002"]),
+        (written.DROPOUT, ["masked"]),
+        (written.EMBEDDING, ["embedding"]),
+        (written.SOFTMAX_LOSS, ["guarded_cross_entropy, guard = 1e-07"]),
+        (written.LSTM, ["lstm, gates = figo"]),
+        (written.GRU, ["gru, gates = rzn, reset = before, update = take"]),
+        (written.ATTENTION, ["multi_head_attention, heads = 2"]),
+    ],
+)
+def test_a_right_layer_is_recognised_and_passes(tmp_path, source, layers):
+    """With its settings and conventions, found from its output alone."""
+    report = report_of(tmp_path, source)
+    assert report.verdict == "pass", [f.detail for f in report.findings]
+    assert recognised(report) == layers
+
+
+@pytest.mark.parametrize(
+    ("source", "right", "wrong", "places"),
+    [
+        (written.COLUMNS, "dy.sum(axis=1, keepdims=True)", "dy.mean(axis=1, keepdims=True)", ["gradient of bias"]),
+        (written.CONV, "dout.sum(axis=(0, 2, 3))", "dout[:1].sum(axis=(0, 2, 3))", ["gradient of b"]),
+        (written.POOL, "v] += dout", "v] = dout", ["gradient of x"]),
+        (written.BATCHNORM, "keepdims=True) / n) / self.std", "keepdims=True) / n)", ["gradient of x"]),
+        (written.DROPOUT, "dout * self.mask", "dout * (self.mask > 0)", ["gradient of x"]),
+        (written.EMBEDDING, "np.add.at(self.dW, self.ids, dout)", "self.dW[self.ids] += dout", ["gradient of W"]),
+        (written.SOFTMAX_LOSS, "(self.y - self.t) / len(self.y)", "self.y - self.t", ["gradient of x"]),
+        (written.LSTM, "dc * g * i * (1 - i)", "dc * g * (1 - i)", ["gradient of Wx (gate i)"]),
+        (written.GRU, "back * h * r * (1 - r)", "back * r * (1 - r)", ["gradient of x"]),
+        (written.ATTENTION, "keepdims=True)) / self.scale", "keepdims=True))", ["gradient of x", "gradient of Wq"]),
+    ],
+)
+def test_a_planted_fault_is_placed(tmp_path, source, right, wrong, places):
+    """One change in the backward pass; its arguments are named, in the object's own names."""
+    assert right in source
+    report = report_of(tmp_path, source.replace(right, wrong))
+    assert report.verdict == "fail"
+    named = [p.equation for p in report.findings[0].places]
+    assert set(places) <= set(named), named
+
+
+def test_a_fault_below_the_reach_of_differences_is_found(tmp_path):
+    """A relative error of 1e-11 in one gradient: the bound of jax.grad is far below it."""
+    report = report_of(tmp_path, written.DENSE.replace("self.x.T @ dy", "(1 + 1e-11) * self.x.T @ dy"))
+    assert [f.code.name for f in report.findings] == ["GC405"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        written.BATCHNORM.replace("np.sqrt(var + self.eps)", "(np.sqrt(var) + self.eps)").replace(
+            "* self.xhat).sum(axes, keepdims=True) / n)",
+            "* self.xhat).sum(axes, keepdims=True) / n * (self.std / (self.std - self.eps)))",
+        ),
+        written.RELU.replace("x > 0", "x > -0.25"),
+        written.DENSE.replace("x @ self.W + self.b", "np.clip(x @ self.W + self.b, -2.0, 2.0)").replace(
+            "        self.dW", "        dy = dy * (np.abs(self.x @ self.W + self.b) < 2)\n        self.dW"
+        ),
+        written.SOFTMAX_LOSS.replace(" + 1e-7", ""),
+        written.SOFTMAX_LOSS.replace("return (self.y", "return dout * (self.y"),
+    ],
+)
+def test_another_convention_is_never_blamed(tmp_path, source):
+    """ε outside the root, a threshold of its own, a clipped output, a logarithm without a guard: right for what it is."""
+    report = report_of(tmp_path, source)
+    assert report.verdict == "pass", [f.detail for f in report.findings]
+
+
+def test_a_stated_layer_judges_the_forward_pass_too(tmp_path):
+    """Said to be affine, a factor of 1.01 is a finding; not said, it is a layer of its own."""
+    source = written.DENSE.replace("x @ self.W + self.b", "1.01 * (x @ self.W + self.b)")
+    source = source.replace("        self.dW", "        dy = 1.01 * dy\n        self.dW")
+    assert report_of(tmp_path, source).verdict == "pass"
+    found = report_of(tmp_path, source, layer="affine").findings
+    assert [f.code.name for f in found] == ["GC301"]
+    assert "output of its forward pass" in found[0].detail
+
+
+def test_a_catalogued_fault_is_named(tmp_path):
+    """The columns of one gate of an LSTM object, and the name of what was forgotten there."""
+    report = report_of(tmp_path, written.LSTM.replace("dc * i * (1 - g**2)", "dc * i * g * (1 - g)"))
+    assert [e.fault for e in report.findings[0].explanations] == ["lstm_candidate_sigmoid"]
+    assert any("gate g" in p.equation for p in report.findings[0].places)
+
+
+def test_a_convolutional_network_is_judged_layer_by_layer(tmp_path):
+    """Convolution, ReLU, pooling, flatten and a dense layer, each recognised at its place, and the whole."""
+    report = report_of(tmp_path, written.IMAGES, max_examples=48)
+    assert report.verdict == "pass", [f.detail for f in report.findings]
+    assert recognised(report)[::-1] == [
+        "conv2d, stride = 1, pad = 1", "relu", "max_pool, size = 2, stride = 2", "reshape", "affine",
+    ]  # fmt: skip
+    assert any(p.parameter.startswith("Network as a whole") for p in report.power)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "layer"),
+    [
+        ("dout.sum(axis=(0, 2, 3))", "dout.sum(axis=(0, 2))[:, 0]", "Network.layers[0] Conv2D"),
+        ("v] += dout[n, c, i, j]", "v] += 2 * dout[n, c, i, j]", "Network.layers[2] MaxPool"),
+        ("dout.reshape(self.shape)", "dout[:, ::-1].reshape(self.shape)", "Network.layers[3] Flatten"),
+    ],
+)
+def test_the_first_layer_at_fault_is_named(tmp_path, right, wrong, layer):
+    """In a convolutional network, whatever the layers above and below do."""
+    assert right in written.IMAGES
+    report = report_of(tmp_path, written.IMAGES.replace(right, wrong), max_examples=48)
+    first = [f.detail for f in report.findings if "first layer at fault" in f.detail]
+    assert len(first) == 1
+    assert first[0].startswith(layer)
