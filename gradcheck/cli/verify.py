@@ -1,5 +1,6 @@
 """`gradcheck verify`: each subject to a report, a printed result, and one exit code for all."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -42,24 +43,37 @@ def verify(targets: tuple[str, ...], **options: Any) -> int:
     from gradcheck.cli.defects import recorded
     from gradcheck.cli.processes import taken
     from gradcheck.cli.targets import jobs
-    from gradcheck.report import worst
 
     _require_one_object(targets, options["object"])
     configuration = find(Path.cwd())
     flags = _flags(options)
-    work = jobs(targets, configuration)
-    delivery = _delivery(options, configuration, several=len(work) > 1)
-    show = options["traceback"] or wants_traceback(())
     settings = {k: v for k, v in configuration.settings.items() if k not in _FACE}
-    tasks = [(job.target, {**settings, **job.options, **flags}) for job in work]
-    try:
-        codes = [
-            guarded(take, show_traceback=show, label=file, record=partial(recorded, folder=delivery.reports, file=file))
-            for file, take in taken(tasks, delivery)
-        ]
-    finally:
-        delivery.finish()
-    return worst(codes)
+    tasks = [(job.target, {**settings, **job.options, **flags}) for job in jobs(targets, configuration)]
+    show = options["traceback"] or wants_traceback(())
+    with _child_ahead(tasks):
+        from gradcheck.report import worst
+
+        delivery = _delivery(options, configuration, several=len(tasks) > 1)
+        try:
+            codes = [
+                guarded(
+                    take, show_traceback=show, label=file, record=partial(recorded, folder=delivery.reports, file=file)
+                )
+                for file, take in taken(tasks, delivery)
+            ]
+        finally:
+            delivery.finish()
+        return worst(codes)
+
+
+def _child_ahead(tasks: Sequence[tuple[str, Mapping[str, Any]]]) -> contextlib.AbstractContextManager[None]:
+    """The process of the first subject comes up while this one imports the rest; elsewhere, processes are started in time."""
+    options = tasks[0][1]
+    if options.get("in_process") or options.get("sandbox") or (len(tasks) > 1 and "jobs" in options):
+        return contextlib.nullcontext()
+    from gradcheck.isolation import spare
+
+    return spare.child(options.get("memory_limit", spare.MEMORY_LIMIT))
 
 
 def _flags(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ def main(boot: dict[str, Any]) -> None:
     channel = _Channel(limits.out_of_reach(boot["requests"]), limits.out_of_reach(boot["replies"]))
     try:
         _prepare_process(channel, boot)
+        _preload(boot["preload"])
         _serve(channel)
     except EOFError:
         os._exit(0)
@@ -50,11 +51,12 @@ class _Channel:
     def __init__(self, requests: int, replies: int) -> None:
         self.requests = requests
         self._replies = replies
+        self._ahead = memoryview(bytearray(protocol.AHEAD))
         self._owner = os.getpid()
         os.register_at_fork(after_in_child=self._close)
 
     def receive(self) -> dict[str, Any]:
-        request: dict[str, Any] = protocol.receive(self.requests)
+        request: dict[str, Any] = protocol.receive(self.requests, self._ahead)
         return request
 
     def send(self, reply: list[memoryview]) -> None:
@@ -84,6 +86,12 @@ def _prepare_process(channel: _Channel, boot: dict[str, Any]) -> None:
     if boot["memory_limit"] is not None:
         limits.limit_memory(boot["memory_limit"])
     sys.path[:0] = boot["python_path"]
+
+
+def _preload(module: str | None) -> None:
+    if module is not None:
+        with contextlib.suppress(Exception):  # whoever asks for it will be told
+            importlib.import_module(module)
 
 
 def _serve(channel: _Channel) -> None:

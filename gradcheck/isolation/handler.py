@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
+
 from gradcheck.isolation import wire
-from gradcheck.subjects import Layout, LocalSubject, SubjectConfiguration, detect, load
+from gradcheck.subjects import LocalSubject, SubjectConfiguration, detect, load
 from gradcheck.subjects.loading import NOTES
 
 
@@ -17,10 +19,11 @@ class SubjectHandler:
         """Answer one request; exceptions travel back as SubjectErrors."""
         if op == "offer":
             return wire.pack_offer(self._subject.offer)
-        layout = Layout(**payload["layout"])
+        layout = wire.unpack_layout(payload["layout"])
         points = wire.unpack_points(payload["points"])
         if op == "forward":
-            return list(self._subject.forward(points, layout))
+            values = list(self._subject.forward(points, layout))
+            return np.array(values) if all(np.shape(v) == () for v in values) else values
         if op == "output":
             return self._subject.output(points[0], layout)  # type: ignore[arg-type]
         if op == "cost_derivative":

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from gradcheck.isolation import sandbox
 from gradcheck.isolation.output import Output
-from gradcheck.isolation.protocol import FrameReader, ProtocolError, read_some, write_some
+from gradcheck.isolation.protocol import AHEAD, FrameReader, ProtocolError, read_some, write_some
 
 _BOOTSTRAP: Final = (
     "import json, sys; boot = json.loads(sys.argv[1]); sys.path[:] = boot['sys_path']; "
@@ -57,10 +57,12 @@ class ChildProcess:
         memory_limit: int | None,
         cwd: str | None,
         sandboxed: Sequence[str] | None = None,
+        preload: str | None = None,
     ) -> None:
         """Start the child; raises OSError when the operating system refuses.
 
         sandboxed: run it in a sandbox, from which these folders can be read; UsageError where there is none.
+        preload: a module of ours to import before it is asked for anything.
         """
         self._sandboxed = sandboxed is not None
         with contextlib.ExitStack() as undo:
@@ -71,6 +73,7 @@ class ChildProcess:
                 "requests": requests,
                 "replies": replies,
                 "memory_limit": memory_limit,
+                "preload": preload,
                 "python_path": list(python_path),
                 "sys_path": _importable_from(sys.path),
                 "die_with_thread": threading.current_thread() is threading.main_thread(),
@@ -85,12 +88,18 @@ class ChildProcess:
         self._poller.register(self._replies, select.POLLIN)
         self._poller.register(self._prints, select.POLLIN)
         self._output = Output()
+        self._ahead = memoryview(bytearray(AHEAD))
+        self._writing = False
         self._owner = os.getpid()
         self._destroyed = False
 
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return not self._destroyed and self._exit_code_if_dead() is None
 
     def exchange(self, frame: list[memoryview], limit: float) -> Any:
         """Send a frame and return the value of the frame that comes back, within `limit` seconds.
@@ -100,7 +109,7 @@ class ChildProcess:
         deadline = time.monotonic() + limit
         if self._reply_is_waiting():
             raise ProtocolError("it came before it was asked for")
-        reader = FrameReader()
+        reader = FrameReader(self._ahead)
         while not reader.complete:
             self._write(frame)
             if self._wait(deadline):
@@ -119,11 +128,11 @@ class ChildProcess:
             pass
         except BrokenPipeError:
             raise EOFError from None
-        if frame:
+        if frame and not self._writing:
             self._poller.register(self._requests, select.POLLOUT)
-        else:
-            with contextlib.suppress(KeyError):
-                self._poller.unregister(self._requests)
+        elif self._writing and not frame:
+            self._poller.unregister(self._requests)
+        self._writing = bool(frame)
 
     def _wait(self, deadline: float) -> bool:
         """Wait until something can be done, and drain what the child printed; true when a part of a reply is there."""

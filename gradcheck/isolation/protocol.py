@@ -4,6 +4,7 @@ A frame is the four bytes ``GCF1``, the length of the header (uint32, little-end
 raw little-endian bytes of every array, in the order in which the header names them. In the header
 
     {"$array": ["<f8", [2, 3]]}   stands for an array,
+    {"$arrays": [["W1", 2, 3], …]}  stands for a dict of float64 arrays whose bytes are one block,
     {"$tuple": [...]}             stands for a tuple, and
     {"$$key": ...}                is a dict whose own key is "$key".
 
@@ -30,12 +31,18 @@ MAX_DEPTH: Final = 64
 MAX_INTEGER_BITS: Final = 1024
 
 _PREFIX: Final = struct.Struct("<4sI")
+AHEAD: Final = 1 << 16
+"""Bytes that a reader may take at once: a small frame in one call instead of three."""
+_BLOCK: Final = (
+    1 << 16
+)  # bytes up to which the arrays of a dict are copied into one block: an array by itself costs more
 _BUFFERS_PER_CALL: Final = 512  # POSIX lets one readv or writev take at least 16, Linux and macOS 1024
 _DTYPE_NAMES: Final = (
     *("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8"),
     *("<f2", "<f4", "<f8", "<c8", "<c16"),
 )
 _DTYPES: Final = {name: np.dtype(name) for name in _DTYPE_NAMES}
+_FLOAT64: Final = _DTYPES["<f8"]
 _BYTE_ORDERS: Final[tuple[Literal["<", ">"], ...]] = ("<", ">")
 _NAMES: Final = {dtype.newbyteorder(order): name for name, dtype in _DTYPES.items() for order in _BYTE_ORDERS}
 _PLAIN_TYPES: Final = frozenset({type(None), bool, float, str})
@@ -122,6 +129,11 @@ def _flatten_tuple(value: tuple[Any, ...], buffers: list[memoryview], depth: int
 
 
 def _flatten_dict(value: dict[Any, Any], buffers: list[memoryview], depth: int) -> dict[str, Any]:
+    if len(value) > 1 and _is_block(value):
+        block = np.concatenate(list(value.values()), axis=None)
+        if block.size:
+            buffers.append(block.view(np.uint8).data)
+        return {"$arrays": [[key, *array.shape] for key, array in value.items()]}
     flat = {}
     for key, item in value.items():
         if type(key) is not str:
@@ -131,6 +143,16 @@ def _flatten_dict(value: dict[Any, Any], buffers: list[memoryview], depth: int) 
         except _Refusal as refusal:
             raise refusal.inside(f"[{key!r:.100}]") from None
     return flat
+
+
+def _is_block(value: dict[Any, Any]) -> bool:
+    """Whether a dict holds nothing but small arrays of float64."""
+    size = 0
+    for key, array in value.items():
+        if type(array) is not np.ndarray or array.dtype != _FLOAT64 or type(key) is not str:
+            return False
+        size += array.nbytes
+    return size <= _BLOCK
 
 
 def _flatten_array(value: npt.NDArray[Any], buffers: list[memoryview], _depth: int) -> dict[str, Any]:
@@ -170,11 +192,13 @@ def _require_room(header: int, payload: int) -> None:
 class FrameReader:
     """Takes one frame in pieces of any size: read bytes into `wanted()`, say with `received` how many there were.
 
-    It never asks for a byte beyond its frame. `value` holds the decoded value once `complete` is true.
+    It asks for no byte beyond its frame, unless it has a buffer `ahead`: then the first read may fill that too, and bytes that
+    follow the frame are a ProtocolError. `value` holds the decoded value once `complete` is true.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ahead: memoryview | None = None) -> None:
         self.complete = False
+        self._ahead = ahead
         self.value: Any = None
         self._prefix = bytearray(_PREFIX.size)
         self._header = bytearray()
@@ -188,10 +212,31 @@ class FrameReader:
 
     def wanted(self) -> list[memoryview]:
         """The buffers that the next bytes belong into, in order; empty exactly when the frame is complete."""
+        if self._ahead is not None and self._stage == "prefix":
+            return [*self._pending, self._ahead]
         return self._pending[:_BUFFERS_PER_CALL]
 
     def received(self, count: int) -> None:
         """Note that `count` bytes were written into the wanted buffers; raises ProtocolError for what is no frame."""
+        beyond = count - len(self._pending[0]) if self._stage == "prefix" else 0
+        if beyond > 0 and self._ahead is not None:
+            self._take(count - beyond)
+            self._spread(self._ahead[:beyond])
+        else:
+            self._take(count)
+
+    def _spread(self, rest: memoryview) -> None:
+        """Put bytes that were read ahead where they belong."""
+        while rest:
+            if not self._pending:
+                raise ProtocolError(f"{len(rest)} bytes follow the end of the frame")
+            target = self._pending[0]
+            count = min(len(target), len(rest))
+            target[:count] = rest[:count]
+            rest = rest[count:]
+            self._take(count)
+
+    def _take(self, count: int) -> None:
         consume(self._pending, count)
         if not self._pending and self._stage == "prefix":
             self._finish_prefix()
@@ -238,6 +283,8 @@ class _Rebuilder:
     def _rebuild_dict(self, tree: dict[str, Any], depth: int) -> Any:
         if "$array" in tree and len(tree) == 1:
             return self._array(tree["$array"])
+        if "$arrays" in tree and len(tree) == 1:
+            return self._block(tree["$arrays"])
         if "$tuple" in tree and len(tree) == 1 and type(tree["$tuple"]) is list:
             return tuple(self.rebuild(item, depth + 1) for item in tree["$tuple"])
         return {_own_key(key): self.rebuild(item, depth + 1) for key, item in tree.items()}
@@ -246,6 +293,16 @@ class _Rebuilder:
         if not _is_description(description):
             raise ProtocolError(f"a frame describes an array as {description!r:.200}; expected a dtype and a shape")
         return self._allocate(_DTYPES[description[0]], description[1])
+
+    def _block(self, description: Any) -> dict[str, npt.NDArray[Any]]:
+        if type(description) is not list or not all(map(_is_entry, description)):
+            raise ProtocolError(f"a frame describes a dict of arrays as {description!r:.200}; expected names and sizes")
+        sizes = [math.prod(shape) for _, *shape in description]
+        block, start, arrays = self._allocate(_FLOAT64, [sum(sizes)]), 0, {}
+        for (name, *shape), size in zip(description, sizes, strict=True):
+            arrays[name] = block[start : start + size].reshape(shape)
+            start += size
+        return arrays
 
     def _allocate(self, dtype: np.dtype[Any], shape: list[int]) -> npt.NDArray[Any]:
         self._payload += dtype.itemsize * math.prod(shape)
@@ -263,6 +320,12 @@ def _is_description(value: Any) -> bool:
     if type(value) is not list or len(value) != 2 or type(value[0]) is not str or type(value[1]) is not list:
         return False
     return value[0] in _DTYPES and all(type(size) is int and 0 <= size < 1 << 62 for size in value[1])
+
+
+def _is_entry(value: Any) -> bool:
+    if type(value) is not list or not value or type(value[0]) is not str or len(value) > MAX_DEPTH:
+        return False
+    return all(type(size) is int and 0 <= size < 1 << 62 for size in value[1:])
 
 
 def _own_key(key: str) -> str:
@@ -300,9 +363,12 @@ def send(descriptor: int, value: Any) -> None:
         write_some(descriptor, pending)
 
 
-def receive(descriptor: int) -> Any:
-    """Read one frame from a blocking file descriptor; EOFError when it ended before the frame began."""
-    reader = FrameReader()
+def receive(descriptor: int, ahead: memoryview | None = None) -> Any:
+    """Read one frame from a blocking file descriptor; EOFError when it ended before the frame began.
+
+    ahead: a buffer for reading at once, where no other frame can follow before this one is answered.
+    """
+    reader = FrameReader(ahead)
     while not reader.complete:
         if not read_some(descriptor, reader):
             raise ProtocolError("the stream ended within a frame") if reader.begun else EOFError

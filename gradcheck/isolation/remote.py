@@ -1,7 +1,6 @@
 """A subject in a limited child process, with the same face as one in this process."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any, TypeVar
 
 import numpy as np
@@ -36,8 +35,15 @@ class RemoteSubject:
         if not points:
             return []
         batches = [points] if wire.same_family(points) else [[p] for p in points]
-        values = [v for batch in batches for v in self._ask("forward", batch, layout)]
-        return self._read(lambda: [_float_array(v) for v in values])
+        return [v for batch in batches for v in self._values(batch, layout)]
+
+    def _values(self, batch: Sequence[Point], layout: Layout) -> list[Array]:
+        answer = self._ask("forward", batch, layout)
+        values = self._read(lambda: [_float_array(v) for v in answer])
+        if len(values) != len(batch):
+            msg = f"the child's answer has {len(values)} values for {len(batch)} points"
+            raise SubjectError("protocol", msg)
+        return values
 
     def output(self, case: Case, layout: Layout) -> Array:
         """The output activations (n_L, m)."""
@@ -73,7 +79,7 @@ class RemoteSubject:
         return answer
 
     def _ask(self, op: str, points: Sequence[Point], layout: Layout, **more: Any) -> Any:
-        payload = {"layout": asdict(layout), "points": wire.pack_points(points), **more}
+        payload = {"layout": wire.pack_layout(layout), "points": wire.pack_points(points), **more}
         return self._worker.request(op, payload)
 
     @staticmethod

@@ -1,7 +1,9 @@
 """Points, offers, claims and effects as plain values and arrays: what crosses between parent and child, without pickle."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy as np
 from gradcheck.errors import UsageError
 from gradcheck.networks import (
     Activation,
+    Architecture,
     Case,
     Cost,
     OperationCase,
@@ -74,7 +77,7 @@ def same_family(points: Sequence[Point]) -> bool:
 def _pack(point: Point) -> dict[str, Any]:
     if isinstance(point, Case):
         return {
-            "architecture": architecture_to_json(point.architecture),
+            "architecture": _architecture_text(_Same(point.architecture)),
             "parameters": dict(point.parameters),
             "inputs": point.inputs,
             "targets": point.targets,
@@ -92,8 +95,49 @@ def _pack(point: Point) -> dict[str, Any]:
 def _unpack(data: Mapping[str, Any], vocabulary: Vocabulary) -> Point:
     if "operation" in data:
         return OperationCase(data["operation"], data["arguments"], data["cotangent"], data["fixed"], data["dtype"])
-    architecture = architecture_from_json(data["architecture"], vocabulary)
+    text = data["architecture"]
+    architecture = _named(text) if isinstance(vocabulary, NamesOnly) else _architecture(text, vocabulary)
     return Case(architecture, data["parameters"], data["inputs"], data["targets"])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Same:
+    """A key that is equal to another one for the very same object."""
+
+    architecture: Architecture
+
+    def __hash__(self) -> int:
+        return id(self.architecture)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.architecture is self.architecture
+
+
+@lru_cache(maxsize=4)
+def _architecture_text(same: _Same) -> str:
+    """JSON in one string: a case is asked about twice and more, and each part of a message costs."""
+    return json.dumps(architecture_to_json(same.architecture), separators=(",", ":"))
+
+
+def _architecture(text: str, vocabulary: Vocabulary) -> Architecture:
+    return architecture_from_json(json.loads(text), vocabulary)
+
+
+@lru_cache(maxsize=4)
+def _named(text: str) -> Architecture:
+    return _architecture(text, NamesOnly())
+
+
+@lru_cache(maxsize=64)
+def pack_layout(layout: Layout) -> str:
+    """A layout as one string."""
+    return json.dumps(asdict(layout))
+
+
+@lru_cache(maxsize=64)
+def unpack_layout(text: str) -> Layout:
+    """The inverse of `pack_layout`."""
+    return Layout(**json.loads(text))
 
 
 def pack_offer(offer: Offer) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from gradcheck.errors import SubjectError, UsageError
+from gradcheck.isolation import spare
 from gradcheck.isolation.failures import KINDS, LOST_CHANNEL, Failure, failure
 from gradcheck.isolation.output import printable
 from gradcheck.isolation.process import ChildProcess
@@ -149,7 +150,8 @@ class Worker:
         self._token = secrets.token_hex(16)
         self._sequence = 0
         try:
-            self._child = ChildProcess(self._python_path, self._memory_limit, self._cwd, self._sandboxed)
+            waiting = spare.taken(self._python_path, self._memory_limit, self._cwd) if self._sandboxed is None else None
+            self._child = waiting or ChildProcess(self._python_path, self._memory_limit, self._cwd, self._sandboxed)
         except OSError as error:
             raise UsageError(f"cannot start a child process in {self._cwd or os.getcwd()}: {error}") from error
         self._finalizer = weakref.finalize(self, self._child.destroy)

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import threading
 
 import pytest
 
@@ -46,13 +47,19 @@ def test_the_loop_answers_until_the_parent_hangs_up(tanh_file, monkeypatch):
     """Every answer repeats the number and the secret of its request."""
     monkeypatch.setattr(os, "register_at_fork", lambda **hooks: None)
     (requests, ours), (answers, theirs) = os.pipe(), os.pipe()
-    for k, step in enumerate([("import", HANDLER), ("setup", setup(tanh_file())), ("nonsense", None)]):
-        os.write(ours, b"".join(protocol.encode(request(*step, sequence=k))))
-    os.close(ours)
-    channel = child._Channel(requests, theirs)
+    channel, replies = child._Channel(requests, theirs), []
+
+    def ask():
+        for k, step in enumerate([("import", HANDLER), ("setup", setup(tanh_file())), ("nonsense", None)]):
+            os.write(ours, b"".join(protocol.encode(request(*step, sequence=k))))
+            replies.append(protocol.receive(answers))
+        os.close(ours)
+
+    parent = threading.Thread(target=ask)
+    parent.start()
     with pytest.raises(EOFError):
         child._serve(channel)
-    replies = [protocol.receive(answers) for _ in range(3)]
+    parent.join()
     assert [(r["sequence"], r["token"]) for r in replies] == [(k, "secret") for k in range(3)]
     assert [next(iter(r.keys() - {"sequence", "token"})) for r in replies] == ["ok", "ok", "error"]
     channel._close()

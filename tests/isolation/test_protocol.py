@@ -80,6 +80,59 @@ def test_a_frame_may_arrive_in_pieces(value, size):
     assert same(reader.value, value)
 
 
+@given(values, st.integers(1, 40), st.integers(0, 60))
+def test_a_reader_may_read_ahead(value, ahead, size):
+    """With a buffer beside its own, whole or in part, the same value comes out."""
+    data, reader = memoryview(joined(value)), FrameReader(memoryview(bytearray(ahead)))
+    while not reader.complete:
+        room = b"".join(reader.wanted())
+        count = min(len(room), len(data), max(size, 1))
+        rest = data[:count]
+        for target in reader.wanted():
+            part = rest[: len(target)]
+            target[: len(part)] = part
+            rest = rest[len(part) :]
+        reader.received(count)
+        data = data[count:]
+    assert not data
+    assert same(reader.value, value)
+
+
+def test_what_follows_a_frame_is_no_part_of_it():
+    """A reader that reads ahead does not swallow the bytes of another one."""
+    data, reader = joined([1, 2]) + b"x", FrameReader(memoryview(bytearray(1000)))
+    for target in reader.wanted():
+        part, data = data[: len(target)], data[len(target) :]
+        target[: len(part)] = part
+    with pytest.raises(ProtocolError, match="1 bytes follow the end"):
+        reader.received(len(joined([1, 2])) + 1)
+
+
+def test_the_small_arrays_of_a_dict_are_one_block():
+    """Sent as one buffer, from whatever lies in memory, and handed out as separate arrays."""
+    arrays = {
+        "W": np.arange(6.0).reshape(2, 3).T,
+        "$b": np.float64([1.5])[::-1],
+        "c": np.array(2.0),
+        "e": np.empty((0, 2)),
+    }
+    assert len(encode(arrays)) == 2
+    arrived = decode(joined(arrays))
+    assert same(arrived, {n: np.ascontiguousarray(a).reshape(a.shape) for n, a in arrays.items()})
+    arrived["W"][:] = 7
+    assert arrived["$b"].tolist() == [1.5]
+
+
+@pytest.mark.parametrize(
+    "entry", ['["W",-1]', '["W",1.5]', '["W",true]', "[2,3]", '"W"', "[]", '["W",4611686018427387904]']
+)
+def test_a_block_of_another_form_is_no_frame(entry):
+    """Names and sizes, and no more than a frame may hold."""
+    header = f'{{"$arrays":[{entry}]}}'.encode()
+    with pytest.raises(ProtocolError):
+        decode(b"GCF1" + struct.pack("<I", len(header)) + header)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_arrays_of_every_dtype_arrive_in_c_order(dtype):
     """A strided, transposed or big-endian array arrives contiguous, native and equal."""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gradcheck.checks import examine
 from gradcheck.errors import SubjectError, UsageError
 from gradcheck.isolation import wire
 from gradcheck.isolation.handler import create
@@ -50,6 +51,24 @@ def remote(tanh_file):
         return RemoteSubject(worker), LocalSubject(detect(load(str(path)), "student")), worker
 
     return make
+
+
+def test_a_clean_case_takes_one_round_trip_a_rung(remote):
+    """One for value and claim, one for the four costs of the differences; the effects of another case are one more."""
+    there, _, worker = remote()
+    case, other = network(3, 4, 2), network(2, 3, seed=1)
+    assert examine(there, case, COLUMNS).fault is None
+    assert worker.asked == ["offer", "vjp", "forward"]
+    assert examine(there, case, COLUMNS, other=other).fault is None
+    assert worker.asked[3:] == ["vjp", "effects", "forward"]
+
+
+def test_fewer_values_than_points_are_a_broken_protocol(remote, monkeypatch):
+    """Each point has its own."""
+    there, _, worker = remote()
+    monkeypatch.setattr(worker, "request", lambda op, payload: [1.0])
+    with pytest.raises(SubjectError, match="1 values for 2 points"):
+        there.forward([network(2, 2)] * 2, COLUMNS)
 
 
 def test_the_offer_crosses(remote):
@@ -133,7 +152,9 @@ def test_an_operation_crosses(tmp_path):
 def test_an_unknown_request_is_refused(tanh_file):
     """By the handler."""
     with pytest.raises(ValueError, match="unknown request 'dance'"):
-        Loopback(tanh_file()).request("dance", {"layout": {}, "points": wire.pack_points([network(2, 2)])})
+        Loopback(tanh_file()).request(
+            "dance", {"layout": wire.pack_layout(COLUMNS), "points": wire.pack_points([network(2, 2)])}
+        )
 
 
 def test_the_child_needs_no_definition_of_the_users_own():
