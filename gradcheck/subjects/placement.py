@@ -33,6 +33,11 @@ def parameters_in(net: Any) -> list[tuple[Place, Array]]:
     ]
 
 
+def is_parameter(name: str) -> bool:
+    """Whether a name is that of a weight or a bias."""
+    return bool(_PARAMETER.search(name.strip("_"))) and not _NOT.search(name.strip("_"))
+
+
 def widen(thing: Any) -> None:
     """Turn the parameters of narrow floating-point types into float64, so that small differences of them are kept."""
     for place, a in parameters_in(thing):

@@ -10,7 +10,6 @@ declares no cost: the one that its output layer's gradient belongs to is recogni
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,7 @@ from gradcheck.subjects.placement import fixed_widths, placed, widen
 from gradcheck.subjects.protocol import Call, Malformed, Offer
 from gradcheck.subjects.source import ACTIVATION_WORDS, mentioned
 from gradcheck.subjects.spellings import Place, get, members_in
-from gradcheck.subjects.trial import small_case
+from gradcheck.subjects.trial import magnified, small_case
 from gradcheck.subjects.updates import Step, require_plain, rounding_of_step
 
 NAME = "training"
@@ -159,7 +158,7 @@ class Training:
 
         def at(layout: Layout) -> None:
             def step(rate: float, repeat: int, factor: float) -> Step:
-                return self._step(self.call(replace(case, targets=factor * case.targets), layout), rate, repeat)
+                return self._step(self.call(magnified(case, factor, labels=False), layout), rate, repeat)
 
             def fresh_after(displacement: Mapping[str, Array]) -> Step:
                 moved = gradient_to_trusted(displacement, layout)

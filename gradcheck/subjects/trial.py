@@ -64,3 +64,11 @@ def small_case(depth: int, outputs: int, sizes: Sequence[int] | None = None, sam
     inputs = np.sin(np.arange(widths[0] * float(samples))).reshape(widths[0], samples)
     targets = np.full((1, samples), 0.5) if outputs == 1 else np.eye(outputs)[:, np.arange(samples) % outputs]
     return Case(architecture, parameters, inputs, targets)
+
+
+def magnified(case: Case, factor: float, labels: bool) -> Case:
+    """A case of larger gradients: by larger targets or, where these are classes, larger inputs of smaller weights."""
+    if not labels:
+        return replace(case, targets=factor * case.targets)
+    smaller = {"W1": case.parameters["W1"] / factor}
+    return replace(case.at({**case.parameters, **smaller}), inputs=factor * case.inputs)

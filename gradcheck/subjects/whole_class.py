@@ -30,7 +30,7 @@ from gradcheck.subjects.protocol import Call, Malformed, Offer, scalar
 from gradcheck.subjects.samples import add_up
 from gradcheck.subjects.source import ACTIVATION_WORDS, COST_WORDS, mentioned
 from gradcheck.subjects.spellings import Place, find_gradient, get, members_in
-from gradcheck.subjects.trial import small_case
+from gradcheck.subjects.trial import magnified, small_case
 from gradcheck.subjects.updates import Step, require_plain, rounding_of_step
 
 NAME = "model_object"
@@ -191,14 +191,14 @@ class ModelObject:
         case = self.trial_case(depth, 5 if self.samples == "batch" else 1)
 
         def step(rate: float, repeat: int, factor: float) -> Step:
-            return self.step(self.call(replace(case, targets=factor * case.targets), layout), rate, repeat)
+            return self.step(self.call(magnified(case, factor, self.targets == "labels"), layout), rate, repeat)
 
         def fresh_after(displacement: Mapping[str, Array]) -> Step:
             moved = gradient_to_trusted(displacement, layout)
             at = case.at({n: a - moved.get(n, 0.0) for n, a in case.parameters.items()})
             return self.step(self.call(at, layout), ETAS[0])
 
-        require_plain(step, fresh_after)
+        require_plain(step, fresh_after, ("W1",) if self.targets == "labels" else None)
 
     def step(self, call: Call, rate: float, repeat: int = 1) -> Step:
         """What `repeat` updates on one network change, sample by sample and added up."""

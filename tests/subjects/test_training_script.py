@@ -70,13 +70,95 @@ for epoch in range(2):
         w1 -= learning_rate * g1
 """.replace("x, t = X[i:i + 1], Y[i:i + 1]", "x = X[i:i + 1]\n        t = Y[i:i + 1]").replace(
     "d = h @ w2 - t", "p = h @ w2\n        d = p - t")  # fmt: skip
+FIT = """
+import numpy as np
+class Perceptron:
+    def __init__(self, n_hidden=30, epochs=100, eta=0.001, shuffle=True, minibatch_size=1, seed=None):
+        self.random = np.random.RandomState(seed)
+        self.n_hidden, self.epochs, self.eta, self.shuffle = n_hidden, epochs, eta, shuffle
+        self.minibatch_size = minibatch_size
+    def _onehot(self, y, n):
+        return np.eye(n)[y]
+    def _forward(self, X):
+        a_h = np.tanh(X @ self.w_h + self.b_h)
+        return a_h, 1 / (1 + np.exp(-(a_h @ self.w_out + self.b_out)))
+    def predict(self, X):
+        return np.argmax(self._forward(X)[1], axis=1)
+    def fit(self, X_train, y_train, X_valid, y_valid):
+        n_output = np.unique(y_train).shape[0]
+        self.w_h = self.random.normal(size=(X_train.shape[1], self.n_hidden))
+        self.b_h = np.zeros(self.n_hidden)
+        self.w_out = self.random.normal(size=(self.n_hidden, n_output))
+        self.b_out = np.zeros(n_output)
+        y_enc = self._onehot(y_train, n_output)
+        for epoch in range(self.epochs):
+            indices = np.arange(X_train.shape[0])
+            self.random.shuffle(indices)
+            for start in range(0, indices.shape[0] - self.minibatch_size + 1, self.minibatch_size):
+                batch = indices[start:start + self.minibatch_size]
+                a_h, a_out = self._forward(X_train[batch])
+                delta_out = a_out - y_enc[batch]
+                delta_h = delta_out @ self.w_out.T * (1 - a_h ** 2)
+                self.w_h -= self.eta * X_train[batch].T @ delta_h
+                self.b_h -= self.eta * np.sum(delta_h, axis=0)
+                self.w_out -= self.eta * a_h.T @ delta_out
+                self.b_out -= self.eta * np.sum(delta_out, axis=0)
+        return self
+"""
+LOST_DATA = """
+import numpy as np
+import module_that_is_not_there as data
+X, y = data.moons(200)
+num_examples, nn_input_dim, nn_output_dim = len(X), 2, 2
+nn_input_dim = 2
+nn_output_dim = 2
+epsilon = 0.01
+reg_lambda = 0.02
+def build_model(nn_hdim, num_passes=20000):
+    W1, b1 = np.random.randn(nn_input_dim, nn_hdim), np.zeros((1, nn_hdim))
+    W2, b2 = np.random.randn(nn_hdim, nn_output_dim), np.zeros((1, nn_output_dim))
+    for i in range(num_passes):
+        a1 = np.tanh(X.dot(W1) + b1)
+        scores = np.exp(a1.dot(W2) + b2)
+        probs = scores / np.sum(scores, axis=1, keepdims=True)
+        delta = probs
+        delta[range(num_examples), y] -= 1
+        hidden = delta.dot(W2.T) * (1 - np.power(a1, 2))
+        W2 += -epsilon * (a1.T.dot(delta) + reg_lambda * W2)
+        b2 += -epsilon * np.sum(delta, axis=0, keepdims=True)
+        W1 += -epsilon * (X.T.dot(hidden) + reg_lambda * W1)
+        b1 += -epsilon * np.sum(hidden, axis=0)
+    return W1, b1, W2, b2
+"""
+IN_PLACE = """
+import numpy as np
+def nn_epoch(X, y, W1, W2, lr=0.1, batch=100):
+    for i in range(X.shape[0] // batch):
+        Xb, yb = X[i * batch:(i + 1) * batch], y[i * batch:(i + 1) * batch]
+        m = len(Xb)
+        Z1 = np.maximum(Xb @ W1, 0)
+        H = np.exp(Z1 @ W2)
+        H /= H.sum(axis=1, keepdims=True)
+        I = np.zeros_like(H)
+        I[np.arange(m), yb] = 1
+        grad2 = Z1.T @ (H - I) / m
+        grad1 = Xb.T @ (((H - I) @ W2.T) * (Z1 > 0)) / m
+        W1 -= lr * grad1
+        W2 -= lr * grad2
+"""
 RIGHT = {
+    "method": (FIT, "bce · 1"),
+    "lost data": (LOST_DATA, "cross_entropy · 1"),
+    "in place": (IN_PLACE, "cross_entropy · 1/m"),
     "script": (SCRIPT, "mse · 1/2"),
     "function": (FUNCTION, "mse · 1/(m n)"),
     "dict": (BATCH, "mse · 0.5 * 1/m"),
     "samples": (STOCHASTIC, "mse · 1/2"),
 }
 WRONG = {
+    "method": FIT.replace("* (1 - a_h ** 2)", "* a_h * (1 - a_h)"),
+    "lost data": LOST_DATA.replace("(1 - np.power(a1, 2))", "(1 - a1)"),
+    "in place": IN_PLACE.replace("* (Z1 > 0)) / m", ") / m"),
     "script": SCRIPT.replace("l2_delta.dot(syn1.T)", "l2_error.dot(syn1.T)"),
     "function": FUNCTION.replace("(1 - h ** 2)", "(1 - h)"),
     "dict": BATCH.replace("(1 - h * h)", "(1 + h * h)"),
@@ -115,3 +197,30 @@ def test_momentum_is_refused(tmp_path):
     report = report_of(tmp_path, source)
     assert report.verdict == "error"
     assert "the update remembers" in report.findings[0].detail
+
+
+def test_weight_decay_of_the_file_is_a_convention(tmp_path):
+    """Its λ is reported."""
+    report = report_of(tmp_path, LOST_DATA)
+    assert "lambda/2, λ = 0.02 in the file" in {c.value for c in report.conventions}
+
+
+OPTIMISERS = {
+    "momentum": (
+        "self.v = 0.9 * self.v - self.eta * (a_h.T @ delta_out)\n                self.w_out += self.v",
+        "remembers",
+    ),
+    "clipping": ("self.w_out -= self.eta * np.clip(a_h.T @ delta_out, -1e-2, 1e-2)", "clipped"),
+    "sign": ("self.w_out -= self.eta * np.sign(a_h.T @ delta_out)", "clipped"),
+    "schedule": ("self.t += 1\n                self.w_out -= self.eta / self.t * a_h.T @ delta_out", "remembers"),
+}
+
+
+@pytest.mark.parametrize(("update", "reason"), OPTIMISERS.values(), ids=OPTIMISERS)
+def test_an_optimiser_in_a_method_is_refused_with_its_reason(tmp_path, update, reason):
+    """By experiments on its steps; nothing is said about the gradient."""
+    source = FIT.replace("self.w_out -= self.eta * a_h.T @ delta_out", update).replace(
+        "        y_enc =", "        self.v, self.t = np.zeros_like(self.w_out), 0\n        y_enc =")  # fmt: skip
+    report = report_of(tmp_path, source)
+    assert report.verdict == "error"
+    assert reason in report.findings[0].detail

@@ -77,7 +77,14 @@ class Experiments:
         layers = tuple(Dense(n, f) for n, f in zip(widths[1:], [*inner, head[0]], strict=True))
         architecture = Architecture(widths[0], layers, head[1], dtype=self.dtype, bias=bool(options.get("bias", True)))  # type: ignore[arg-type]
         case = sample_case(architecture, samples, self.generator, hard_targets=bool(options.get("hard", False)))
-        return with_labels(case, self.generator) if self.offer.labels else case
+        return self._labelled(case) if self.offer.labels else case
+
+    def _labelled(self, case: Case) -> Case:
+        """With every class among the targets where there are as many samples: a file may count them."""
+        n, m = case.targets.shape
+        if n == 1:
+            return with_labels(case, self.generator)
+        return replace(case, targets=np.eye(n)[self.generator.permutation(m) % n].T.copy())
 
     def plain(self, hidden: Activation, head: Head, depth: int, shape: tuple[int, int], layout: Layout) -> Case:
         """A random case behind a known head."""

@@ -65,7 +65,7 @@ def _from_batches(e: Experiments, f: Activation, g: Activation, depth: int, layo
     """The cost, and its scale, of which the last layer's claimed gradient is a positive multiple at every m."""
     bias = layout.bias != "none"
     cases = [e.case(f, (g, COSTS["mse"]), depth, s, bias=bias) for s in e.shapes()]
-    if g.range != "real":
+    if g.range != "real" and not e.offer.labels:
         cases = [replace(c, targets=one_hot(c.targets.shape, e.generator)) for c in cases]
     name = f"b{depth}" if bias else f"W{depth}"
     claims = [_claimed(e, c, layout, name) for c in cases]

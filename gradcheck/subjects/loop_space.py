@@ -1,0 +1,264 @@
+"""The names that a training loop sees when it is run for a case: its samples, sizes, rate and batch, the object of a method.
+
+Told from the spelling of names, of the function's arguments, of the constructor's and of numbers in the file. It must not
+know how a step is read.
+"""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradcheck.errors import SubjectError
+from gradcheck.numerics import Array
+from gradcheck.subjects.binding import Binding, bind, meaning_of
+from gradcheck.subjects.flat_calls import SYNONYMS as SIZES
+from gradcheck.subjects.gradient_names import name_of
+from gradcheck.subjects.layer_trial import ETAS, RATES
+from gradcheck.subjects.loop_text import bases, last_name, stores
+from gradcheck.subjects.model_calls import CONSTRUCTOR, WORDS
+from gradcheck.subjects.training import MEANINGS
+from gradcheck.subjects.training_loops import BATCH, Loop, Space
+
+_DATA = {
+    "X": tuple(dict.fromkeys((*MEANINGS["X"], *WORDS["X"], "train_X", "train_x", "input_array", "inputs_array", "x_data"))),
+    "y": tuple(dict.fromkeys((*MEANINGS["y"], *WORDS["Y"], "train_y", "train_Y", "output_array", "y_data", "y_enc"))),
+    "X too": ("X_valid", "X_val", "X_test", "x_test", "x_val", "X_validation", "test_X", "val_X", "test_x"),
+    "y too": ("y_valid", "y_val", "y_test", "Y_test", "y_validation", "test_y", "val_y", "Y_val"),
+}  # fmt: skip
+_ONE = (*MEANINGS["one"], "num_passes", "n_epoch", "steps", "max_iter", "iteration", "nb_epochs", "n_iters", "n_iterations",
+        "num_iters", "epochs_num", "train_round", "nepochs", "maxiter", "max_epochs", "max_iterations")  # fmt: skip
+_HIDDEN = (*CONSTRUCTOR["hidden"], *SIZES["hidden"])
+MEANING = {
+    **_DATA,
+    **{m: SIZES[m] for m in ("input", "labels", "sizes", "hiddens")},
+    "hidden": _HIDDEN,
+    "rate": RATES,
+    "batch": tuple(BATCH),
+    "one": _ONE,
+    "shuffle": ("shuffle", "shuffled", "do_shuffle"),
+    "l2": ("lambda_", "lambd", "lam", "lmbda", "reg_lambda", "l2", "reg"),
+}
+"""What a function's arguments mean."""
+OF_CONSTRUCTOR = {**{k: v for k, v in CONSTRUCTOR.items() if k != "rate"}, **MEANING, "input": CONSTRUCTOR["input"],
+                  "labels": CONSTRUCTOR["labels"], "sizes": CONSTRUCTOR["sizes"]}  # fmt: skip
+OF_NUMBERS = {
+    "rate": RATES,
+    "batch": tuple(BATCH),
+    "input": (*SIZES["input"], "nn_input_dim", "D_in"),
+    "labels": (*SIZES["labels"], "nn_output_dim", "D_out"),
+    "hidden": (*SIZES["hidden"], "nn_hdim", "H"),
+}
+"""What numbers in the file that the loop reads mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The dotted names of X and y in the loop's space, the learning rate's where it has one, and whether y are classes."""
+
+    x: str
+    y: str
+    rate: str | None
+    labels: bool = False
+
+
+def data_of(loop: Loop, members: Mapping[str, Any]) -> Data | None:
+    """X and y: of the function's arguments, else what the constructor keeps, else the script's arrays or missing names."""
+    binding = arguments_of(loop, members)
+    by_meaning = {m: n for n, m in reversed(list(binding.keywords.items()))} if binding else {}
+    if binding is not None and set(binding.missing) - set(given_parameters(loop)):
+        return None
+    rate = by_meaning.get("rate") or _rate(loop, members)
+    x, y = by_meaning.get("X"), by_meaning.get("y")
+    if x and y:
+        return Data(x, y, rate)
+    if loop.owner:
+        kept = _kept(loop, members)
+        return None if kept is None else Data(*kept, rate)
+    arrays = {n for n, v in members.items() if isinstance(v, np.ndarray) and v.ndim in (1, 2)}
+    lost = {n for n in bases(loop.reads) if n not in members and n not in _assigned(loop)}
+    for names in (arrays, arrays | lost):
+        found = [next((n for n in _DATA[m] if n in names - loop.updated), None) for m in ("X", "y")]
+        if found[0] and found[1] and found[0] != found[1]:
+            return Data(found[0], found[1], rate)
+    return None
+
+
+def given_parameters(loop: Loop) -> dict[str, str]:
+    """The function's arguments that are weights and biases themselves, by the names W1, b1, …"""
+    named = {p: n for p in loop.names if p in loop.updated and (n := name_of((p,))) is not None}
+    if len(named) == 1 and next(iter(named.values()))[1] is None:
+        return {p: f"{letter}1" for p, (letter, _) in named.items()}
+    numbers = [k for _, k in named.values()]
+    if not named or None in numbers:
+        return {}
+    first = min(k or 0 for k in numbers)
+    return {p: f"{letter}{(k or 0) - first + 1}" for p, (letter, k) in named.items()}
+
+
+def arguments_of(loop: Loop, members: Mapping[str, Any]) -> Binding | None:
+    """How the loop's function is called; None for a script."""
+    holder = members.get(loop.owner) if loop.owner else None
+    function = getattr(holder, loop.function, None) if loop.owner else members.get(loop.function)
+    return bind(function, MEANING) if loop.function and callable(function) else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Given:
+    """What a loop is run for: X and y in the subject's layout, how many samples that is, the widths asked for, and a rate.
+
+    parameters: values of arguments that are weights and biases themselves.
+    """
+
+    x: Array
+    y: Array
+    samples: int
+    widths: tuple[int, ...]
+    rate: float
+    parameters: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """By meaning."""
+        w = self.widths
+        return {
+            "input": w[0], "labels": w[-1], "sizes": list(w), "hiddens": list(w[1:-1]), "hidden": w[min(1, len(w) - 1)],
+            "X": self.x.copy(), "y": self.y.copy(), "X too": self.x.copy(), "y too": self.y.copy(), "rate": self.rate,
+            "one": 1, "l2": 0.0, "batch": self.samples, "shuffle": False, "dtype": np.float64,
+        }  # fmt: skip
+
+
+def space_of(loop: Loop, members: Mapping[str, Any], data: Data, given: Given) -> Space:
+    """The names that the loop sees, after a function's statements before it, or those of a script that depend on X and y."""
+    space: Space = {n: _copied(v) for n, v in members.items()}
+    values, rate = given.values, given.rate
+    own = settings(loop, members)
+    for name, meaning in own.items():
+        put_at(space, name, int(values[meaning]) if meaning != "rate" else rate)
+    if not loop.function:
+        samples = {data.x: values["X"], data.y: values["y"]}
+        space.update(samples)
+        loop.rerun(space, (data.x, data.y), set(loop.updated) | set(samples) | set(own))
+        return space
+    if loop.owner:
+        space[loop.this] = made(members[loop.owner], values)
+        own = settings(loop, space, "input", "labels", "hidden", "sizes")
+    binding = arguments_of(loop, members)
+    if binding is not None:
+        space.update(
+            {
+                n: p.default
+                for n, p in inspect.signature(binding.function).parameters.items()
+                if p.default is not p.empty
+            }
+        )
+        space.update({n: values[m] for n, m in binding.keywords.items()})
+    for name, meaning in own.items():
+        put_at(space, name, values[meaning] if meaning == "rate" else int(values[meaning]))
+    if data.x not in space and "." not in data.x:
+        space.update({data.x: values["X"], data.y: values["y"]})
+        _renewed(loop, space, given.samples)
+    space.update(given.parameters)
+    loop.prepare(space)
+    if data.rate is not None:
+        put_at(space, data.rate, rate)
+    return space
+
+
+def _renewed(loop: Loop, space: Space, samples: int) -> None:
+    """Numbers of the script that its missing data would have given: how many samples there are."""
+    for name in bases(loop.reads):
+        if name not in space and meaning_of(
+            name, {"samples": ("num_examples", "m", "n_samples", "N", *WORDS["samples"])}
+        ):
+            space[name] = samples
+
+
+def made(cls: type, values: Mapping[str, Any]) -> Any:
+    """An object of the class. Raises SubjectError where it asks for something of unknown meaning."""
+    constructor = bind(cls, OF_CONSTRUCTOR)
+    if constructor.missing:
+        msg = f"cannot tell what to hand over to the constructor of {cls.__name__} as {', '.join(constructor.missing)}"
+        raise SubjectError("contract", msg)
+    return constructor(values)
+
+
+def settings(loop: Loop, space: Mapping[str, Any], *ignored: str) -> dict[str, str]:
+    """The dotted names of numbers that the loop reads and that mean a rate, a size or a batch."""
+    found: dict[str, str] = {}
+    for name in sorted(loop.reads):
+        meaning = meaning_of(last_name(name), OF_NUMBERS)
+        value = get_at(space, name)
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if meaning and meaning not in ignored and number and (meaning == "rate" or isinstance(value, int)):
+            found[name] = meaning
+    return found
+
+
+def _rate(loop: Loop, members: Mapping[str, Any]) -> str | None:
+    space: Mapping[str, Any] = members
+    if loop.owner:
+        space = {**members, loop.this: _object(loop, members)}
+    known = [n for n, m in settings(loop, space).items() if m == "rate"]
+    if known:
+        return known[0]
+    written = [
+        n for n in sorted(loop.reads) if last_name(n) == "epsilon" and isinstance(get_at(space, n), (int, float))
+    ]
+    arguments = arguments_of(loop, members)
+    defaults = inspect.signature(arguments.function).parameters if arguments else {}
+    return next(iter(written), "epsilon" if "epsilon" in defaults and "epsilon" in loop.reads else None)
+
+
+def _object(loop: Loop, members: Mapping[str, Any]) -> Any:
+    x, y = np.ones((5, 6)), np.ones((5, 2))
+    try:
+        return made(members[loop.owner], Given(x, y, 5, (6, 4, 2), ETAS[0]).values)
+    except Exception:  # whatever the subject's constructor raises
+        return None
+
+
+def _kept(loop: Loop, members: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Where the object keeps the samples that its constructor was given."""
+    x, y = np.arange(30.0).reshape(5, 6), np.arange(10.0).reshape(5, 2)
+    try:
+        this = made(members[loop.owner], Given(x, y, 5, (6, 4, 2), ETAS[0]).values)
+    except Exception:  # whatever the subject's constructor raises
+        return None
+    held = {n: v for n, v in vars(this).items() if isinstance(v, np.ndarray)} if hasattr(this, "__dict__") else {}
+    names = [next((n for n, v in held.items() if np.array_equal(v, a)), None) for a in (x, y)]
+    return (f"{loop.this}.{names[0]}", f"{loop.this}.{names[1]}") if names[0] and names[1] else None
+
+
+def _assigned(loop: Loop) -> set[str]:
+    return set().union(*(bases(stores(s)) for s in (*loop.before, *loop.loop.body)), bases(stores(loop.loop)))
+
+
+def get_at(space: Mapping[str, Any], name: str) -> Any:
+    """What a dotted name of attributes stands for; None where there is nothing."""
+    first, *rest = name.split(".")
+    value = space.get(first)
+    for attribute in rest:
+        value = getattr(value, attribute, None)
+    return value
+
+
+def put_at(space: Space, name: str, value: Any) -> None:
+    """Give a dotted name of attributes another value."""
+    first, *rest = name.split(".")
+    if not rest:
+        space[first] = value
+        return
+    holder = get_at(space, ".".join([first, *rest[:-1]]))
+    setattr(holder, rest[-1], value)
+
+
+def _copied(value: Any) -> Any:
+    """A copy of arrays, and of lists and dicts of them; anything else is the same object."""
+    if isinstance(value, np.ndarray):
+        return value.astype(np.float64) if value.dtype.kind == "f" else value.copy()
+    if isinstance(value, dict):
+        return {k: _copied(v) for k, v in value.items()}
+    return [_copied(v) for v in value] if isinstance(value, list) else value
