@@ -100,7 +100,7 @@ def _require_no_clipping(step: Step) -> None:
         rest = np.sort(sizes[(sizes < (1 - _SAME) * top) & (sizes > 0)])
         repeated = np.any(np.diff(rest) <= _SAME * rest[1:])
         if top > 0 and at_top >= 3 and at_top > sizes.size / 20 and not repeated:
-            msg = f"{at_top} components of an update are exactly ±{top:.6g}: the gradient is clipped, and cannot be read from it"
+            msg = f"{at_top} components of a step are exactly ±{top:.6g}: the gradient is clipped, and cannot be read from it"
             raise SubjectError("unrecognised", msg)
 
 
