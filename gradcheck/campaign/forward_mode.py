@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.campaign.findings import failure_of
+from gradcheck.campaign.function_shrinking import at_smallest_arguments
 from gradcheck.campaign.functions import Campaign, example_arguments
 from gradcheck.campaign.outcome import Options, Outcome
 from gradcheck.campaign.session import report_of
@@ -61,7 +62,7 @@ def verify_pushforward(
 ) -> Report:
     """The report of a Jacobian-vector product; see `gradcheck.check_jvp`."""
     claim = TangentClaim(name_of(primal), "jvp", primal, pushforward, reference, static or {})
-    return report_on(claim, example_arguments(arguments, max_examples, seed, primal), Options(max_examples, seed))
+    return report_on(claim, primal, arguments, Options(max_examples, seed))
 
 
 def name_of(function: Any) -> str:
@@ -71,15 +72,22 @@ def name_of(function: Any) -> str:
 
 def report_on(
     claim: TangentClaim,
-    examples: Sequence[Any],
+    primal: Callable[..., Any],
+    arguments: Any,
     options: Options,
     further: Callable[[Outcome, Lines], Outcome] = lambda outcome, _: outcome,
 ) -> Report:
-    """The report of a claim at these examples and at other numbers in their shapes. further: what else is to be said."""
+    """The report of a claim at these arguments and at other numbers in their shapes. further: what else is to be said."""
     started = time.monotonic()
-    lines = Lines(claim.function, claim.pushforward)
+
+    def run(given: Any, count: int) -> Outcome:
+        lines = Lines(claim.function, claim.pushforward)
+        examples = example_arguments(given, count, options.seed, primal)
+        return further(_outcome(claim, lines, examples, replace(options, max_examples=count)), lines)
+
     try:
-        outcome = further(_outcome(claim, lines, examples, options), lines)
+        outcome = run(arguments, options.max_examples)
+        outcome = at_smallest_arguments(outcome, arguments, options.seed, lambda drawn, _: run(drawn, 1))
     except SubjectError as error:
         outcome = Outcome((failure_of(error, None),), Tally(), ())
     info = SubjectInfo(f"<{claim.name}>", None, claim.kind, None)

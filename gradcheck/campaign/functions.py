@@ -5,12 +5,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Any
 
 import numpy as np
 
 from gradcheck.campaign.findings import failure_of, finding_of
+from gradcheck.campaign.function_shrinking import at_smallest_arguments, is_strategy
 from gradcheck.campaign.generation import draw
+from gradcheck.campaign.minimising import short
+from gradcheck.campaign.operation_shrinking import OperationShrinking, T, looking
 from gradcheck.campaign.outcome import Options, Outcome
 from gradcheck.campaign.power import Evidence, vacuous
 from gradcheck.campaign.session import report_of
@@ -40,6 +44,8 @@ _MISSING = {
     "cotangent": "with its cotangent conjugated the claim is right: a conj is missing (or one too many) on the cotangent",
 }
 _EFFECTS = 4
+_QUESTIONS = 100
+"""Cases that are looked at for simple numbers, at most; a function may be slow."""
 
 
 def verify_pair(
@@ -62,9 +68,16 @@ def verify_pair(
     adapter = FunctionAdapter(
         pair.primal, pair.pullback, name, static or {}, CONVENTIONS[convention or "jax"], pair.forward
     )
-    campaign = Campaign(adapter, examples, reference or pair.reference, options, convention, reference is None)
+    many = _Numbers.STAY if is_strategy(pair.arguments) else _Numbers.SIMPLE
+    campaign = Campaign(adapter, examples, reference or pair.reference, options, convention, reference is None, many)
+
+    def alone(drawn: Any, last: bool) -> Outcome:
+        single = example_arguments(drawn, 1, seed_, primal if pullback else pair.primal)
+        c, numbers = campaign, _Numbers.DRAWN if last else _Numbers.STAY
+        return Campaign(c.adapter, single, c.reference, Options(1, seed_), c.stated, c.implied, numbers).run()
+
     try:
-        outcome = campaign.run()
+        outcome = at_smallest_arguments(campaign.run(), pair.arguments, seed_, alone)
     except SubjectError as error:
         outcome = Outcome((failure_of(error, None),), Tally(), ())
     info = SubjectInfo(f"<{name}>", None, "vjp", None)
@@ -97,11 +110,20 @@ def _convention(said: str | None) -> str | None:
     raise UsageError(msg)
 
 
+class _Numbers(Enum):
+    """Which numbers of a counterexample may become simple."""
+
+    SIMPLE = "all of them"
+    DRAWN = "the cotangent alone: the arguments come from a strategy, which knows what they may be"
+    STAY = "none: smaller arguments are looked for first"
+
+
 @dataclass(slots=True)
 class Campaign:
     """All cases of one function, until the first that breaks.
 
-    implied: nobody gave the reference; where jax cannot differentiate it, differences judge alone.
+    implied: nobody gave the reference; where jax cannot differentiate it, differences judge alone. numbers: which of those of a
+    counterexample may become simple.
     """
 
     adapter: FunctionAdapter
@@ -110,6 +132,7 @@ class Campaign:
     options: Options
     stated: str | None
     implied: bool = False
+    numbers: _Numbers = _Numbers.SIMPLE
     subject: FunctionSubject = field(init=False)
     kinks: dict[str, float] = field(default_factory=dict)
     evidence: Evidence = field(default_factory=Evidence)
@@ -136,9 +159,10 @@ class Campaign:
             try:
                 found = self._examined(case, other)
             except SubjectError as error:
-                return Outcome((failure_of(error, case),), self._tally(), ())
+                raised = failure_of(*self._at_simple_numbers(error, case, effects=False))
+                return Outcome((raised,), self._tally(), ())
             if found.examination.fault is not None:
-                return Outcome((self._finding(found, case),), self._tally(), ())
+                return Outcome((self._broken(found, case),), self._tally(), ())
             self._note(found)
             previous = case
         nothing = (vacuous(self.silent),) if self.silent and not self.cases else ()
@@ -225,6 +249,30 @@ class Campaign:
         finally:
             self.adapter.convention = before
 
+    def _at_simple_numbers(self, shown: T, case: OperationCase, *, effects: bool) -> tuple[T, OperationCase]:
+        """The same at a simple cotangent, and at simple arguments unless they are short already, or drawn."""
+        if self.numbers is _Numbers.STAY:
+            return shown, case
+        kept = self.numbers is _Numbers.DRAWN or all(np.all(short(a)) for a in case.arguments.values())
+        frozen = frozenset(case.arguments) if kept else frozenset()
+        seed, away = self.options.seed, self._representable
+        shrinking = OperationShrinking(seed, None, away, signs=True, frozen=frozen, questions=_QUESTIONS)
+        look = looking(lambda c: self._examined(c, c if effects else None).examination)
+        return shrinking.minimal(shown, case, look)
+
+    def _representable(self, case: OperationCase) -> bool:
+        """Whether each leaf of arguments and results has these numbers in its own precision."""
+        form, results = self.adapter.form(case)
+        arguments = form.rounded(case.arguments)
+        cotangent = results.ravel(results.rounded(results.unravel(case.cotangent)))
+        same = all(np.array_equal(arguments[n], a) for n, a in case.arguments.items())
+        return same and np.array_equal(cotangent, case.cotangent)
+
+    def _broken(self, found: Examined, case: OperationCase) -> Finding:
+        effects = found.examination.rung == "effects"
+        examination, simple = self._at_simple_numbers(found.examination, case, effects=effects)
+        return self._finding(replace(found, examination=examination), simple)
+
     def _finding(self, found: Examined, case: OperationCase) -> Finding:
         finding = finding_of(found.examination, case)
         if not self.complex or found.examination.fault not in (Fault.BACKWARD, Fault.FORWARD, Fault.COST_CODE):
@@ -285,7 +333,7 @@ def example_arguments(
 
     Raises UsageError.
     """
-    if hasattr(arguments, "example") and hasattr(arguments, "map"):
+    if is_strategy(arguments):
         drawn = [_named(a, primal) for a in _drawn(arguments, count, seed_)]
         return sorted(drawn, key=_components)
     return [_named(arguments, primal)]

@@ -1,12 +1,14 @@
 """Hypothesis as this project runs it: no database, no deadline, and draws that depend on the seed alone."""
 
 import contextlib
+import random
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis import HealthCheck, Phase, Verbosity, find, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
 
 BLOCK = 2000
 """Cases that Hypothesis draws without a repetition: it remembers each, 10 kB a case, and forgets them after so many."""
@@ -26,6 +28,24 @@ def draw(strategy: st.SearchStrategy[T], count: int, seed_: int, take: Callable[
 
         with from_the_seed_alone():
             drawn()
+
+
+def smallest(strategy: st.SearchStrategy[T], condition: Callable[[T], bool], seed_: int, examples: int) -> T | None:
+    """The smallest value that meets a condition, which is looked for among so many; None where there was none."""
+    try:
+        with from_the_seed_alone():
+            return find(
+                strategy,
+                condition,
+                settings=settings(quiet_settings(), max_examples=examples, phases=(Phase.generate, Phase.shrink)),
+                random=random.Random(seed_),
+            )
+    except NoSuchExample:
+        return None
+    except Exception as error:  # Hypothesis calls a condition whose answer changes with time flaky
+        if type(error).__module__.startswith("hypothesis"):
+            return None
+        raise
 
 
 def quiet_settings() -> settings:

@@ -55,7 +55,9 @@ def verify_hessian_product(
         claim = TangentClaim(name_of(cost), "hvp", along.slope, along.product, None, static or {}, numerical=True)
         if reference is not None:
             claim = replace(claim, reference=along.of_jax(reference))
-    return report_on(claim, examples, options, lambda outcome, lines: _with_symmetry(outcome, lines, product, claim))
+    return report_on(
+        claim, cost, arguments, options, lambda outcome, lines: _with_symmetry(outcome, lines, product, claim)
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

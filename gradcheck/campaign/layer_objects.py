@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.campaign.layers import NEAR, trusted_at, wrong_parts
+from gradcheck.campaign.layers import NEAR, beside, trusted_at, wrong_parts
 from gradcheck.checks.operations import Trusted
 from gradcheck.checks.recognition.layers import Asked, proposals
 from gradcheck.errors import FATAL, SubjectError, UsageError
@@ -66,6 +66,10 @@ class LayerOfObject:
         cotangent = generator.standard_normal(shapes[""])
         case = OperationCase(f"{PLAIN_FUNCTION}{self.name}", arguments, np.asarray(cotangent), fixed)
         return _with_mask(self.subject, case) if self.assignment and self.assignment.layer == "masked" else case
+
+    def away(self, case: OperationCase) -> bool:
+        """Whether a case keeps away from the kinks of the layer, as far as they are known, and from ties."""
+        return self.assignment is None or all(_nearest(c) > NEAR for c in (case, beside(case)))
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -10,15 +10,19 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 
+from gradcheck.campaign.operation_shrinking import OperationShrinking
 from gradcheck.campaign.outcome import Options, Outcome
 from gradcheck.checks.operations import Trusted
 from gradcheck.errors import FATAL, SubjectError, UsageError
 from gradcheck.faults.layers import LayerFault, explanations
 from gradcheck.networks import OperationCase
 from gradcheck.networks.layers import LAYERS, Dice
+from gradcheck.numerics import Array
 from gradcheck.oracles.layers import output_of, trusted_layer
 from gradcheck.report import Explanation, Finding, Place, Tally
+from gradcheck.strategies.layers import layer_inputs
 from gradcheck.subjects import Layout, Subject
 
 NEAR = 1e-3
@@ -64,20 +68,41 @@ class Reading:
         dtype: str,
         numbers: np.random.Generator | None = None,
     ) -> OperationCase:
-        layer = LAYERS[self.layer]
-        arguments, settings = layer.draw(Dice(generator, self.pinned, small, numbers))
-        dropped = {n for n in layer.optional if n not in self.takes and n not in self.pinned}
+        arguments, settings = LAYERS[self.layer].draw(Dice(generator, self.pinned, small, numbers))
+        return self._with(arguments, settings, numbers or generator, dtype)
+
+    def _with(
+        self, arguments: Mapping[str, Array], settings: Mapping[str, Any], numbers: np.random.Generator, dtype: str
+    ) -> OperationCase:
+        """What the forward pass takes of a layer's arguments and settings, and a cotangent."""
+        dropped = {n for n in LAYERS[self.layer].optional if n not in self.takes and n not in self.pinned}
         arguments = {n: _rounded(a, dtype) for n, a in arguments.items() if n in self.takes}
         kept = {n: _rounded(v, dtype) for n, v in settings.items() if n not in dropped}
         output = output_of(self.layer, arguments, kept)
-        cotangent = _rounded((numbers or generator).standard_normal(output.shape), dtype)
+        cotangent = _rounded(numbers.standard_normal(output.shape), dtype)
         return OperationCase(self.pair, arguments, cotangent, {**kept, "layer": self.layer}, dtype)
+
+    def like(self, case: OperationCase) -> st.SearchStrategy[OperationCase]:
+        """Cases of the precision of a given one, which shrink to the smallest sizes."""
+        inputs = layer_inputs(LAYERS[self.layer], self.pinned)
+        return inputs.map(lambda i: self._with(i[0], i[1], np.random.default_rng([i[2], 2]), case.dtype))
 
 
 def trusted_at(case: OperationCase) -> tuple[Trusted, float]:
     """The trusted corner at a case, and its distance from a kink."""
     t, nearest = trusted_layer(case)
     return Trusted(t.output, t.output_error, t.pullback), nearest
+
+
+def away_from_kinks(case: OperationCase) -> bool:
+    """Whether no two compared values come near one another, nor are the same by the numbers of the case: zeros have ties."""
+    return all(trusted_at(c)[1] > NEAR for c in (case, beside(case)))
+
+
+def beside(case: OperationCase) -> OperationCase:
+    """A case so near that what ties there comes within `NEAR` here."""
+    generator = np.random.default_rng(31)
+    return case.at({n: a + 0.01 * NEAR * generator.standard_normal(a.shape) for n, a in case.arguments.items()})
 
 
 def verify_layer(subject: Subject, pair: str, options: Options, verify: Verify, said: str | None) -> Outcome:
@@ -95,7 +120,8 @@ def verify_layer(subject: Subject, pair: str, options: Options, verify: Verify, 
         return reading.case(generator, k, "float32" if k % 6 == 5 else "float64", options.seed)
 
     trusted = (lambda case: trusted_at(case)[0]) if agrees or said else (lambda case: None)
-    outcome = verify(subject, Layout(), draw, trusted, options)
+    shrinking = OperationShrinking(options.seed, reading.like, away_from_kinks)
+    outcome = verify(subject, Layout(), draw, trusted, options, shrinking)
     usual = {n: v[0] for n, v in LAYERS[reading.layer].unsaid.items() if n in _QUIET}
     fixed = "".join(f", {n} = {v}" for n, v in reading.pinned.items() if usual.get(n) != v)
     note = f"{pair}: {reading.layer}{fixed}" if agrees else f"{pair}: its forward pass is that of no trusted layer; judged by differences of its own output"  # noqa: E501  # fmt: skip

@@ -12,9 +12,10 @@ import numpy as np
 
 from gradcheck.campaign import batch_of_one
 from gradcheck.campaign.diagnosing import explains
-from gradcheck.campaign.findings import CODES, differences_of, is_customary
+from gradcheck.campaign.findings import CODES, differences_of
 from gradcheck.campaign.lawful import broken_at
 from gradcheck.campaign.minimising import Minimiser, Numbers
+from gradcheck.campaign.plainness import Plain, factor
 from gradcheck.campaign.same_mistake import mistakes_of
 from gradcheck.campaign.shrinking import NEED_DIFFERENCES, Shrinking
 from gradcheck.checks import Examination, Fault
@@ -31,11 +32,7 @@ from gradcheck.networks.sampling import MARGIN, kink_distance
 from gradcheck.numerics import Array
 from gradcheck.report import Code, Finding
 
-PLAIN = 1e-2
-"""A difference of this size, and of this share of the larger of the two numbers, is plain; smaller ones may not halve."""
 LAW_CODES = frozenset({Code.GC407, Code.GC408, Code.GC409, Code.GC410})
-FAR = 1e6
-"""Nor may a discrepancy come nearer to its bound than so many times the bound, or half of what it was."""
 
 Condition = Callable[[Case], bool]
 
@@ -201,7 +198,7 @@ class _Same:
         self, finding: Finding, case: Case, base: Examination, ask: Asker, mistakes: tuple[Mistake, ...]
     ) -> None:
         self.finding, self.base, self.ask = finding, base, ask
-        self.plain = _Plain(base)
+        self.plain = Plain(base)
         self.differences = base.fault in NEED_DIFFERENCES or not ask.shrinking.recognition().trusted
         self.by_law = base.rung != LAWS and finding.code in LAW_CODES and self._law(case)
         placed = base.fault in (Fault.BACKWARD, Fault.PRECISION)
@@ -220,7 +217,7 @@ class _Same:
     def _like(self, found: Examination) -> bool:
         b = self.base
         names = found.fault is b.fault and found.rung == b.rung and found.wrong == b.wrong
-        return names and found.parameter == b.parameter and _factor(found) == _factor(b) and self.plain.like(found)
+        return names and found.parameter == b.parameter and factor(found) == factor(b) and self.plain.like(found)
 
     def _others(self) -> Iterator[Condition]:
         if self.finding.code is Code.GC209:
@@ -245,44 +242,6 @@ class _Same:
         claim = self.ask.claims(case)
         known = None if claim is None else know(case, claim, fresh=True)
         return known is not None and known.informative and explains(mistakes, known)
-
-
-class _Plain:
-    """Whether a discrepancy is as plain as the first."""
-
-    def __init__(self, base: Examination) -> None:
-        self.size, self.share, self.far = _plainness(base)
-        self.special = _special(base)
-
-    def like(self, found: Examination) -> bool:
-        """Large enough in itself, as a share, and beside its bound; and no factor that is an accident of simple numbers."""
-        size, share, far = _plainness(found)
-        plain = (
-            size >= min(PLAIN, self.size / 2) and share >= min(PLAIN, self.share / 2) and far >= min(FAR, self.far / 2)
-        )
-        return plain and _special(found) <= self.special
-
-
-def _plainness(e: Examination) -> tuple[float, float, float]:
-    """The largest difference, its share of the larger number, and how many bounds it is; zeros where there is none."""
-    rows = [(abs(d.claimed - d.expected), max(abs(d.claimed), abs(d.expected)), d.bound) for d in e.discrepancies]
-    size, largest, bound = max(rows, default=(0.0, 1.0, 1.0))
-    finite = np.isfinite(size) and largest > 0
-    return (size, size / largest, size / max(bound, 1e-300)) if finite else (0.0, 0.0, 0.0)
-
-
-def _special(e: Examination) -> set[str]:
-    """Tensors in which the claim is zero, or a simple multiple of what is expected, in each component that is shown."""
-    kinds: dict[str, list[bool]] = {}
-    for d in e.discrepancies:
-        zero = d.claimed == 0 or d.expected == 0
-        kinds.setdefault(d.parameter, []).append(zero or is_customary(d.claimed / d.expected))
-    return {name for name, special in kinds.items() if all(special)}
-
-
-def _factor(e: Examination) -> float | None:
-    """The factor that the finding speaks of, one that people forget."""
-    return round(e.ratio, 6) if e.ratio is not None and is_customary(e.ratio) else None
 
 
 def _said(wrong: WrongSlope | None) -> tuple[object, ...]:

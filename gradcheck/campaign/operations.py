@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,9 +13,11 @@ from gradcheck.campaign.findings import failure_of, finding_of, nothing_checked
 from gradcheck.campaign.ignoring import Ignoring, told
 from gradcheck.campaign.layer_objects import explained_object, known_layer
 from gradcheck.campaign.layers import STRUCTURES, trusted_at, verify_layer
+from gradcheck.campaign.operation_shrinking import OperationShrinking, T, looking
 from gradcheck.campaign.outcome import Options, Outcome
 from gradcheck.campaign.power import Evidence, vacuous
 from gradcheck.checks import Examination
+from gradcheck.checks.at_kink import examine_at_kink
 from gradcheck.checks.ladder import effects
 from gradcheck.checks.laws import linear
 from gradcheck.checks.operations import Trusted, examine_operation
@@ -76,7 +78,8 @@ def _verify_one(subject: Subject, name: str, options: Options, layer: str | None
         return named(_verify_object(subject, name, share, layer), name)
     plain = name in subject.offer.operation_shapes
     layout = Layout() if plain else operation_layout(subject, name, options.seed)
-    outcome = verify_function(subject, layout, draw, trusted_of, share)
+    shrinking = OperationShrinking(options.seed, None, _away, signs=plain)
+    outcome = verify_function(subject, layout, draw, trusted_of, share, shrinking)
     where = f"{name}: {layout.describe()}" if name == "affine" else f"{name}: samples in {layout.samples}"
     notes = outcome.notes if plain else (where, *outcome.notes)
     return replace(named(outcome, name), notes=notes, layouts={name: layout})
@@ -85,7 +88,9 @@ def _verify_one(subject: Subject, name: str, options: Options, layer: str | None
 def _verify_object(subject: Subject, name: str, options: Options, layer: str | None) -> Outcome:
     """The campaign of one layer object, against the layer that it was recognised as where there is one."""
     known = known_layer(subject, name, options.seed, layer)
-    outcome = verify_function(subject, Layout(), known.case, known.trusted, options)
+    drawn = frozenset(subject.offer.operation_draws.get(name, {}))
+    shrinking = OperationShrinking(options.seed, None, known.away, signs=True, frozen=drawn)
+    outcome = verify_function(subject, Layout(), known.case, known.trusted, options, shrinking)
     findings = tuple(explained_object(f, known) for f in outcome.findings)
     return replace(outcome, findings=findings, notes=(*known.notes, *outcome.notes))
 
@@ -99,8 +104,15 @@ def named(outcome: Outcome, name: str) -> Outcome:
     )
 
 
-def verify_function(subject: Subject, layout: Layout, draw: Draw, reference: Reference, options: Options) -> Outcome:
-    """The campaign of one operation; sizes grow with the case number, so that the first failure is among the smallest."""
+def verify_function(
+    subject: Subject,
+    layout: Layout,
+    draw: Draw,
+    reference: Reference,
+    options: Options,
+    shrinking: OperationShrinking | None = None,
+) -> Outcome:
+    """The campaign of one operation; sizes grow with the case number. What breaks is shown at its smallest, if `shrinking`."""
     generator = np.random.default_rng([options.seed, 7])
     silent: Counter[str] = Counter()
     evidence = Evidence()
@@ -108,9 +120,10 @@ def verify_function(subject: Subject, layout: Layout, draw: Draw, reference: Ref
     previous: OperationCase | None = None
     ignoring = Ignoring(options.selection, lambda _: None)
     telling = draw(np.random.default_rng([options.seed, 9]), _TELLING)
+    looks = _Looks(subject, layout, reference)
     unlawful = _laws(subject, layout, telling)
-    if unlawful is not None and not ignoring.whole(_finding(*unlawful).code):
-        return Outcome((_finding(*unlawful),), Tally(1, 1), ())
+    if unlawful is not None and not ignoring.whole(_finding(unlawful, telling).code):
+        return Outcome((_finding(*_minimal(shrinking, unlawful, telling, looks.at_laws)),), Tally(1, 1), ())
     started = time.monotonic()
     for k in range(options.max_examples):
         if options.budget is not None and time.monotonic() - started > options.budget:
@@ -122,11 +135,13 @@ def verify_function(subject: Subject, layout: Layout, draw: Draw, reference: Ref
         except SubjectError as error:
             reason = "" if error.kind in FATAL else ignoring.whole(failure_of(error, case).code)
             if not reason:
-                return _failed(error, case, Tally(checked, components))
+                return _failed(*_minimal(shrinking, error, case, looks.at_values), Tally(checked, components))
             found = Examination(None, "isolation", silent=reason)
         previous = case
         if found.fault is not None:
-            return Outcome((_finding(found, case),), Tally(checked, components, silent.total(), dict(silent)), ())
+            look = looks.at_effects if found.rung == "effects" else looks.at_values
+            finding = _finding(*_minimal(shrinking, found, case, look))
+            return Outcome((finding,), Tally(checked, components, silent.total(), dict(silent)), ())
         if found.silent:
             silent[found.silent] += 1
             continue
@@ -140,7 +155,8 @@ def verify_function(subject: Subject, layout: Layout, draw: Draw, reference: Ref
     slopes: tuple[str, ...] = ()
     for found, at in examined_at_kinks(subject, layout, draw, reference, options.seed) if checked else ():
         if found.fault is not None and not ignoring.whole(_finding(found, at).code):
-            finding = replace(_finding(found, at), detail=f"{found.message}{WORDS.get(str(layer_of(at)), '')}")
+            shown = _finding(*_minimal(shrinking and shrinking.at_kinks(), found, at, looks.at_kinks))
+            finding = replace(shown, detail=f"{found.message}{WORDS.get(str(layer_of(at)), '')}")
             return Outcome((finding,), Tally(checked, components, silent.total(), dict(silent)), ())
         checked, components = checked + 1, components + found.components
         slopes = slopes or tuple(f"{_called(at)}: {said}" for said in slopes_said(subject, layout, at))
@@ -148,6 +164,37 @@ def verify_function(subject: Subject, layout: Layout, draw: Draw, reference: Ref
     code = Code.GC951 if ignoring.counts else Code.GC952
     nothing = (vacuous(silent, code),) if silent and not checked else ()
     return Outcome(nothing, tally, tuple(evidence.powers()), (*notes, *slopes), ignored=ignoring.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """The ways in which a case of one operation is looked at."""
+
+    subject: Subject
+    layout: Layout
+    reference: Reference
+
+    def at_values(self, case: OperationCase) -> Examination:
+        """All but the effects."""
+        return examine_operation(self.subject, case, self.layout, self.reference(case))
+
+    def at_effects(self, case: OperationCase) -> Examination:
+        """Effects too, and the linearity of the pullback."""
+        return examine_operation(self.subject, case, self.layout, self.reference(case), other=case)
+
+    def at_laws(self, case: OperationCase) -> Examination:
+        """Effects and the linearity of the pullback, before values."""
+        return _laws(self.subject, self.layout, case) or Examination(None, "effects")
+
+    def at_kinks(self, case: OperationCase) -> Examination:
+        """What stands on a kink."""
+        return examine_at_kink(self.subject, case, self.layout, self.reference(case))
+
+
+def _minimal(
+    shrinking: OperationShrinking | None, shown: T, case: OperationCase, look: Callable[[OperationCase], Examination]
+) -> tuple[T, OperationCase]:
+    return (shown, case) if shrinking is None else shrinking.minimal(shown, case, looking(look))
 
 
 def _out_of_time(options: Options, done: int) -> str:
@@ -172,19 +219,18 @@ def _examined(
     return Examination(None, found.rung, silent=reason) if reason else found
 
 
-def _laws(subject: Subject, layout: Layout, case: OperationCase) -> tuple[Examination, OperationCase] | None:
+def _laws(subject: Subject, layout: Layout, case: OperationCase) -> Examination | None:
     """The law that the pullback breaks, before values are compared: a name says more than a number."""
     try:
         pullback = subject.vjp(case, layout)[1]
         claim = pullback(case.cotangent)
-        broken = (
-            None if claim.problems else effects(subject, case, case, layout) or linear(case, pullback, claim.gradient)
-        )
+        if claim.problems:
+            return None
+        return effects(subject, case, case, layout) or linear(case, pullback, claim.gradient)
     except SubjectError as error:
         if error.kind in FATAL:
             raise
         return None  # the campaign will meet it, and says so
-    return None if broken is None else (broken, case)
 
 
 def operation_case(
@@ -254,6 +300,14 @@ def operation_layout(subject: Subject, name: str, seed: int) -> Layout:
 
 def _called(case: OperationCase) -> str:
     return case.operation.removeprefix(PLAIN_FUNCTION)
+
+
+def _away(case: OperationCase) -> bool:
+    """Whether an activation keeps its margin from the kinks; other operations have none that are known."""
+    if case.operation == "affine" or case.operation.startswith(PLAIN_FUNCTION):
+        return True
+    kinks = activation_named(activation_of(case)).kinks
+    return all(bool(np.all(np.abs(case.arguments["x"] - kink) >= MARGIN)) for kink in kinks)
 
 
 def _failed(error: SubjectError, case: OperationCase, tally: Tally) -> Outcome:

@@ -1,15 +1,11 @@
 """The smallest case that breaks in the same way as a given one: Hypothesis draws and shrinks, the ladder says what breaks."""
 
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hypothesis import Phase, find, settings
-from hypothesis.errors import NoSuchExample
-
 from gradcheck.campaign import lawful
-from gradcheck.campaign.generation import from_the_seed_alone, quiet_settings
+from gradcheck.campaign.generation import smallest
 from gradcheck.checks import Examination, Fault, Recognition
 from gradcheck.checks.network_laws import RUNG as LAWS
 from gradcheck.errors import FATAL, SubjectError
@@ -18,7 +14,6 @@ from gradcheck.strategies import cases
 from gradcheck.subjects import Subject
 
 _CALLS = 400
-_PHASES = (Phase.generate, Phase.shrink)
 _TRIES = 1000
 """Cases that shrinking may examine; the specimens take 130 at most."""
 SECONDS = 120.0
@@ -93,20 +88,7 @@ class Shrinking:
 
     def find(self, condition: Callable[[Case], bool]) -> Case | None:
         """The smallest case that meets a condition; None where none was drawn."""
-        try:
-            with from_the_seed_alone():
-                return find(
-                    cases(self.recognition().repertoire),
-                    condition,
-                    settings=settings(quiet_settings(), max_examples=_CALLS, phases=_PHASES),
-                    random=random.Random(self.seed),
-                )
-        except NoSuchExample:
-            return None
-        except Exception as error:  # Hypothesis calls a predicate whose answer changes with time flaky
-            if type(error).__module__.startswith("hypothesis"):
-                return None
-            raise
+        return smallest(cases(self.recognition().repertoire), condition, self.seed, _CALLS)
 
     def attempt(
         self, case: Case, *, other: Case | None = None, differences: bool, persistent: bool = True

@@ -2,6 +2,7 @@
 
 from gradcheck.strategies.balanced import Balance
 from gradcheck.strategies.encoded import decoded, encoded_cases
+from gradcheck.strategies.layers import layer_inputs
 from gradcheck.strategies.networks import (
     architectures,
     cases,
@@ -21,6 +22,7 @@ __all__ = [
     "directions",
     "encoded_cases",
     "extreme_cases",
+    "layer_inputs",
     "regimes",
     "repertoires",
 ]

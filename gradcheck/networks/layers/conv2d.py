@@ -43,7 +43,8 @@ def draw(dice: Dice) -> tuple[dict[str, Array], dict[str, Any]]:
     stride, pad = dice.setting("stride", 1, 2, 2, 3), dice.setting("pad", 0, 1, 2)
     dilation, groups = dice.setting("dilation", 1, 1, 2), dice.setting("groups", 1, 1, 2)
     kh = dice.size(2, 3)
-    kw = kh if dice.small or dice.setting("kernel", "any") == "square" else 5 - kh
+    square, shrinking = dice.setting("kernel", "any") == "square", dice.least is not None
+    kw = kh if dice.small or square else dice.size(2, 3) if shrinking else 5 - kh
     # whole numbers of strides: many implementations refuse anything else
     h = stride * dice.size(1, 2) + dilation * (kh - 1) + 1 - 2 * pad
     w = stride * dice.size(2, 3) + dilation * (kw - 1) + 1 - 2 * pad

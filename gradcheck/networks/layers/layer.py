@@ -25,20 +25,27 @@ class Dice:
     generator: of sizes, settings, masks and indices. numbers: of Gaussian numbers, None: `generator` too. Cases that share a
     generator's state and not the numbers have one structure, and the oracle traces each structure once.
     small: whether sizes stay at their lower limits, as in the first cases of a campaign.
+    choose: (low, high) -> a size or the number of a setting, None: the generator's. least: sizes may go down to it, whatever
+    their lower limits, which say where mistakes show best.
     """
 
     generator: np.random.Generator
     pinned: Settings = field(default_factory=dict)
     small: bool = False
     numbers: np.random.Generator | None = None
+    choose: Callable[[int, int], int] | None = None
+    least: int | None = None
 
     def size(self, low: int, high: int) -> int:
         """A size from low to high, both included."""
-        return low if self.small else int(self.generator.integers(low, high + 1))
+        return low if self.small else self._one_of(low if self.least is None else min(low, self.least), high)
 
     def setting(self, name: str, *options: Any) -> Any:
-        """The pinned value, or one of the options."""
-        return self.pinned[name] if name in self.pinned else options[int(self.generator.integers(len(options)))]
+        """The pinned value, or one of the options, the simplest first."""
+        return self.pinned[name] if name in self.pinned else options[self._one_of(0, len(options) - 1)]
+
+    def _one_of(self, low: int, high: int) -> int:
+        return self.choose(low, high) if self.choose else int(self.generator.integers(low, high + 1))
 
     def normal(self, *shape: int, scale: float = 1.0) -> Array:
         """Standard Gaussian numbers times a scale."""

@@ -82,7 +82,7 @@ def draw_eval(dice: Dice) -> tuple[dict[str, Array], dict[str, Any]]:
 def draw_rows(dice: Dice) -> tuple[dict[str, Array], dict[str, Any]]:
     """Rows with different means and scales, with two or three axes."""
     d, m = dice.size(3, 5), dice.size(1, 4)
-    shape = (m, d) if dice.pinned.get("axes", dice.size(2, 3)) == 2 else (m, dice.size(2, 3), d)
+    shape = (m, d) if dice.setting("axes", 2, 3) == 2 else (m, dice.size(2, 3), d)
     x = dice.normal(*shape) * (1 + dice.normal(*shape[:-1], 1) ** 2) + dice.normal(*shape[:-1], 1)
     return {"x": x, **_affine(dice, d)}, {"eps": dice.setting("eps", 1e-5, 1e-3)}
 
