@@ -142,8 +142,8 @@ def triangle(
     room = kink_distance(case)
     differences = differences and value is not None and room > NEAR_KINK and not bounds.kinks
     primal = _primal_agrees(case, value, bounds)
-    if differences and not attempt and primal is not False:
-        screened = screen(subject, case, layout, expected, bounds.value, room) if against.agrees else None
+    if differences and not attempt and primal is not False and against.agrees and value is not None:
+        screened = screen(subject, case, layout, expected.value, (float(value), bounds.value))
         if screened is not None:
             return clean(against, screened)
     own = own_differences(subject, case, layout, estimate, bounds.value, attempt=attempt) if differences else {}

@@ -1,15 +1,18 @@
-"""The cheap rung before the full differences: one direction for the whole network, four evaluations of the subject's cost.
+"""The cheap rung before the full differences: one direction for the whole network, one more evaluation of the subject's cost.
 
 v      Gaussian, each tensor's block scaled by ‖g‖/‖g_l‖: an error of a given relative size in any tensor weighs the same
-D(h)   (C(θ + h v) − C(θ − h v)) / 2h
-R      (16 D(h/4) − D(h)) / 15, Richardson's extrapolation; |D(h) − D(h/4)| / 3 bounds its truncation generously: five times
-       the correction of D(h/4), whose own error R removes
+D_s    (C(θ + h v) − C(θ)) / h of the subject's own cost
+D_t    the same difference of the trusted cost, by which a one-sided difference loses its truncation error:
+R      D_s − (D_t − ⟨g, v⟩), a control variate: where the two costs are one function it is ⟨g, v⟩ up to rounding, at a step
+       that need not be small
 
 It serves where the claim is the trusted gradient already, component by component: what is left to be seen is a cost whose
-derivative is another one. It only ever says "agrees": where it is in doubt, the caller takes the full ladder of differences
-tensor by tensor, and no finding rests on it. It is in doubt where its bound exceeds `FD_NO_POWER` ‖g‖: moved by ‖g‖/‖g_l‖ v_l,
-an error of relative size ε in tensor l has the part ε ‖g‖ N(0, 1), so that this is the share of each tensor's gradient up to
-which the full ladder takes its own differences for evidence. A pass here says what a pass there would.
+derivative is another one, C_s − C_t with a slope along v. It only ever says "agrees": where it is in doubt, the caller takes
+the full ladder of differences tensor by tensor, and no finding rests on it. It is in doubt where its bound exceeds
+`FD_NO_POWER` ‖g‖: moved by ‖g‖/‖g_l‖ v_l, an error of relative size ε in tensor l has the part ε ‖g‖ N(0, 1), so that this
+is the share of each tensor's gradient up to which the full ladder takes its own differences for evidence; and where D_t itself
+is further than that from ⟨g, v⟩, so that jax.grad stands against differences in every case. A pass here says what a pass
+there would.
 
 For P ≥ 1e6 the blocks of matrices are low-rank, u wᵀ + u′ w′ᵀ: drawing P normal numbers would cost more than the evaluations;
 a dense or sparse error e is still missed with probability O(τ/‖e‖).
@@ -20,62 +23,67 @@ from collections.abc import Mapping
 import numpy as np
 
 from gradcheck.checks.differences import FD_NO_POWER
-from gradcheck.networks import Case, forward, forward_once
-from gradcheck.numerics import Array, Arrays, Estimate
+from gradcheck.networks import Case, cost, cost_of, forward, forward_once
+from gradcheck.numerics import Array, Arrays
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.protocol import Subject
 
 LARGEST_SHARE = 1e4
 """A tensor with hardly any gradient is not moved further than this, relative to the others."""
 REACH = 0.02
-"""Largest change of a weighted input, and a quarter of the distance from a kink where there is one."""
+"""Largest change of a weighted input. Kinks may be crossed: both costs cross them."""
+CUSTOMARY = 1e-5
+"""Change of the weighted input that moves most, where rounding asks for no more."""
+NEAR_ENOUGH = 16.0
+"""A change that is so many times off the one that was wanted is taken as it is."""
 LARGE_P = 1_000_000
-RATIO = 4.0
-FINER, COARSER = 16.0, 8.0
-"""How much the second step along the same direction differs, where the first gave too wide a bound."""
 
 
-def screen(subject: Subject, case: Case, layout: Layout, expected: Estimate, noise: float, room: float) -> float | None:
-    """|R − ⟨g, v⟩| over the sum of the bounds, where that is at most 1 and the bound small enough to mean something.
+def screen(subject: Subject, case: Case, layout: Layout, expected: Arrays, known: tuple[float, float]) -> float | None:
+    """|R − ⟨g, v⟩| over its bound, where that is at most 1 and the bound small enough to mean something; None: in doubt.
 
-    expected: the trusted gradient g. noise: the rounding bound of one cost value. room: distance from the nearest kink.
-    None: in doubt.
+    expected: the trusted gradient g. known: the subject's cost at the case, and the rounding bound of one value.
     Raises SubjectError when the subject fails to run.
     """
-    names = [n for n in case.parameters if n in expected.value]
-    parts = {n: float(np.linalg.norm(expected.value[n])) for n in names}
+    value, noise = known
+    names = [n for n in case.parameters if n in expected]
+    parts = {n: float(np.linalg.norm(expected[n])) for n in names}
     total = float(np.sqrt(sum(p * p for p in parts.values())))
     if not names or not np.isfinite(noise) or not 0 < total < np.inf:
         return None
-    large = sum(case.parameters[n].size for n in names) >= LARGE_P
-    generator = np.random.default_rng(int(np.abs(case.inputs).sum() * 1e6) % 2**32)
-    direction = {n: _block(case.parameters[n].shape, generator, large) for n in names}
-    for n in names:
-        direction[n] *= min(total / parts[n], LARGEST_SHARE) if parts[n] > 0 else 1.0
-    h, rate = _step(case, direction, room, noise / total)
-    if not h:
+    direction = _direction(case, {n: min(total / parts[n], LARGEST_SHARE) if parts[n] > 0 else 1.0 for n in names})
+    step = _step(case, direction, noise / total)
+    if step is None:
         return None
-    wanted, slack = _along(expected, direction)
-    value, truncation, rounding = _differences(subject, case, layout, direction, (h, noise))
-    if truncation + rounding + slack > total * FD_NO_POWER:
-        h = _other_step(h, truncation, rounding + slack, room / rate)
-        if not h:
-            return None
-        value, truncation, rounding = _differences(subject, case, layout, direction, (h, noise))
-    bound = truncation + rounding + slack
-    agrees = bound <= total * FD_NO_POWER and abs(value - wanted) <= bound
-    return abs(value - wanted) / bound if agrees else None
+    h, moved, a_L = step
+    here, there = cost(case), cost_of(moved, a_L)
+    own = float(subject.forward([moved], layout)[0])
+    largest = max(abs(own), abs(value), abs(there))
+    bound = 4 * (noise + float(np.spacing(largest))) / h
+    difference = abs((own - there) - (value - here)) / h
+    agrees = difference <= bound <= total * FD_NO_POWER
+    return difference / bound if agrees and _is_slope(case, expected, direction, (h, there), total) else None
 
 
-def _other_step(h: float, truncation: float, rounding: float, room: float) -> float:
-    """A second step along the same direction, where the first gave too wide a bound; 0 where it would not help.
+def _is_slope(case: Case, expected: Arrays, direction: Arrays, known: tuple[float, float], total: float) -> bool:
+    """Whether D_t is ⟨g, v⟩ as nearly as evidence needs, one-sided or, where curvature stands against that, central.
 
-    Finer, where deep networks amplify a curvature of which z′ says nothing; coarser, where rounding has the larger part and
-    no kink is in the way. room: what h may be at most before it comes near a kink.
+    known: h, and the trusted cost at θ + h v.
     """
-    if truncation > FINER * rounding:
-        return h / FINER
-    return h * COARSER if rounding > COARSER * truncation and 4 * COARSER * h <= room else 0.0
+    (h, there), here = known, cost(case)
+    slope = sum(float(np.vdot(expected[n], v)) for n, v in direction.items())
+    if abs((there - here) / h - slope) <= total * FD_NO_POWER:
+        return True
+    opposite = _moved(case, direction, -h)
+    back = cost_of(opposite, forward(opposite)[1][-1])
+    return abs((there - back) / (2 * h) - slope) <= total * FD_NO_POWER
+
+
+def _direction(case: Case, shares: Mapping[str, float]) -> dict[str, Array]:
+    """The blocks of v, scaled by their shares; drawn from the numbers of the case alone."""
+    generator = np.random.default_rng(int(np.abs(case.inputs).sum() * 1e6) % 2**32)
+    large = sum(case.parameters[n].size for n in shares) >= LARGE_P
+    return {n: share * _block(case.parameters[n].shape, generator, large) for n, share in shares.items()}
 
 
 def _block(shape: tuple[int, ...], generator: np.random.Generator, large: bool) -> Array:
@@ -85,56 +93,48 @@ def _block(shape: tuple[int, ...], generator: np.random.Generator, large: bool) 
     return np.asarray(left @ (right / np.sqrt(2.0)))
 
 
-def _step(case: Case, direction: Mapping[str, Array], room: float, noise: float) -> tuple[float, float]:
-    """(h, z′), or zeros: the step whose truncation, about 0.1 (h z′)², equals the noise 8 e/h, within `REACH` and the room.
+def _step(case: Case, direction: Mapping[str, Array], noise: float) -> tuple[float, Case, Array] | None:
+    """h, the case at θ + h v and its output activations; None where no step is in reach.
 
-    z′: how fast the weighted input that moves most moves along v, by the trusted forward pass. noise: e, relative to ‖g‖.
+    The weighted input that moves most moves by `CUSTOMARY`, or so far that rounding takes no more than a tenth of what the
+    bound may be, within `REACH`: how fast it moves is seen at a first guess, which mostly is good enough.
+    noise: the rounding bound of one value, relative to ‖g‖.
     """
-    largest = max(float(np.max(np.abs(v), initial=0.0)) for v in direction.values())
-    trial = 1e-6 / largest if largest > 0 else 0.0
-    before, after = forward_once(case)[0], forward(case.at(_moved(case, direction, trial)))[0]
-    change = max(float(np.max(np.abs(b - a), initial=0.0)) for a, b in zip(before[1:], after[1:], strict=True))
-    if not trial or not 0 < change < np.inf:
-        return 0.0, 0.0
-    rate = change / trial
-    return min(REACH, room / 4, float(np.cbrt(80 * noise * rate))) / rate, rate
+    rate = _guessed_rate(case, direction)
+    for _ in range(3):
+        if not 0 < rate < np.inf:
+            return None
+        wanted = min(max(CUSTOMARY, 40 * noise * rate / FD_NO_POWER), REACH / 2)
+        h = wanted / rate
+        moved = _moved(case, direction, h)
+        z, a = forward(moved)
+        change = max(
+            float(np.abs(after - before).max(initial=0.0))
+            for before, after in zip(forward_once(case)[0], z, strict=True)
+        )
+        if wanted / NEAR_ENOUGH <= change <= min(REACH, NEAR_ENOUGH * wanted):
+            return h, moved, a[-1]
+        rate = change / h
+    return None
 
 
-def _moved(case: Case, direction: Mapping[str, Array], step: float) -> dict[str, Array]:
+def _guessed_rate(case: Case, direction: Mapping[str, Array]) -> float:
+    """How fast the weighted input that moves most moves, each layer by itself: E‖v a‖, of normal numbers with the size of v."""
+    rates = [0.0]
+    for l, before in enumerate(forward_once(case)[1][:-1], start=1):
+        v = direction.get(f"W{l}")
+        if v is not None and v.size:
+            deviation = float(np.linalg.norm(v)) / np.sqrt(v.size)
+            rates.append(2 * deviation * float(np.sqrt(1 + np.square(before).sum(axis=0).max(initial=0.0))))
+    return max(rates)
+
+
+def _moved(case: Case, direction: Mapping[str, Array], step: float) -> Case:
+    """The case at θ + h v, in numbers that the subject's precision has."""
     moved = {}
     for n, v in direction.items():
         moved[n] = v * step
         moved[n] += case.parameters[n]
-    return moved
-
-
-def _differences(
-    subject: Subject, case: Case, layout: Layout, direction: Mapping[str, Array], known: tuple[float, float]
-) -> tuple[float, float, float]:
-    """R, its truncation and its rounding error, from two steps in one request (one at a time where the points are large)."""
-    h, noise = known
-    steps = (h, -h, h / RATIO, -h / RATIO)
-    if sum(v.size for v in direction.values()) >= LARGE_P:
-        values = [float(subject.forward([case.at(_moved(case, direction, t))], layout)[0]) for t in steps]
-    else:
-        values = [float(v) for v in subject.forward([case.at(_moved(case, direction, t)) for t in steps], layout)]
-    coarse, fine = (values[0] - values[1]) / (2 * h), (values[2] - values[3]) * RATIO / (2 * h)
-    floor = (noise + float(np.spacing(np.max(np.abs(values))))) * RATIO / h
-    return (RATIO**2 * fine - coarse) / (RATIO**2 - 1), abs(fine - coarse) / 3, 2 * floor
-
-
-def _along(expected: Estimate, direction: Arrays) -> tuple[float, float]:
-    """⟨g, v⟩ and its error; the rounding of the sum is bounded by that of its largest partial sums.
-
-    v knows nothing of the rounding e of g: ⟨e, v⟩ is normal with deviation ‖e‖ (times the share of the block), and six of them
-    are exceeded once in 10⁹; that would only be one doubt more.
-    """
-    value = slack = 0.0
-    for n, v in direction.items():
-        g = expected.value[n]
-        value += float(np.vdot(g, v))
-        size = float(np.linalg.norm(v))
-        error, norm = float(np.linalg.norm(expected.error[n])), float(np.linalg.norm(g))
-        root = float(np.sqrt(v.size))
-        slack += size * (6 * error / root + np.finfo(float).eps * root * norm)
-    return value, slack
+        if case.dtype != "float64":
+            moved[n] = moved[n].astype(case.dtype).astype(np.float64)
+    return case.at(moved)

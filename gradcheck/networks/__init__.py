@@ -12,7 +12,7 @@ from gradcheck.networks.architecture import (
 )
 from gradcheck.networks.case import Case, OperationCase, Point, case_from_json, digest
 from gradcheck.networks.costs import COSTS, L2_FORMS, SCALES, Cost, cost_named, legal
-from gradcheck.networks.forward import cost, forward, forward_once, on_logits, penalty
+from gradcheck.networks.forward import cost, cost_of, data_term, forward, forward_once, on_logits, penalty
 
 __all__ = [
     "COSTS",
@@ -34,6 +34,8 @@ __all__ = [
     "case_from_json",
     "cost",
     "cost_named",
+    "cost_of",
+    "data_term",
     "digest",
     "forward",
     "forward_once",

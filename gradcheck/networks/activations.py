@@ -180,6 +180,15 @@ def activation_named(name: str) -> Activation:
     raise UsageError(msg)
 
 
+@lru_cache(maxsize=1024)
+def is_builtin(activation: Activation) -> bool:
+    """Whether it is the built-in activation of its name: what it declares of itself is known to be true."""
+    try:
+        return activation.source is None and activation_named(activation.name) == activation
+    except UsageError:
+        return False
+
+
 def builtin_activations() -> tuple[Activation, ...]:
     """Every built-in activation once, the parametric ones with a slope or alpha that is not the customary one too."""
     names = [*PLAIN, "leaky_relu(0.01)", "leaky_relu(0.2)", "elu(1.0)", "elu(0.5)"]

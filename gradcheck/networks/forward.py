@@ -8,7 +8,7 @@ a[l]      activation f_l(z[l]), a[0] = x
 
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,26 +33,47 @@ def forward(case: Case) -> Passed:
     return z, a
 
 
+@dataclass(slots=True)
+class _Last:
+    """What is remembered of the last case; it is held by a reference that keeps none alive."""
+
+    case: Callable[[], Case | None] = lambda: None
+    passed: Passed = ([], [])
+    data: float | None = None
+
+
+_LAST = _Last()
+
+
 def forward_once(case: Case) -> Passed:
     """`forward`, remembered for the case that was asked for last: the rungs of one examination ask one after another."""
-    for known, passed in _LAST:
-        if known() is case:
-            return passed
-    passed = forward(case)
-    _LAST[:] = [(weakref.ref(case), passed)]
-    return passed
+    if _LAST.case() is not case:
+        _LAST.passed, _LAST.data = forward(case), None
+        _LAST.case = weakref.ref(case)
+    return _LAST.passed
 
 
-_LAST: list[tuple["weakref.ref[Case]", Passed]] = []
-"""The last case, by a reference that keeps none alive, with its forward pass."""
+def data_term(case: Case) -> float:
+    """The trusted cost summed over the samples, without scale and L2 term; remembered like `forward_once`."""
+    a_L = forward_once(case)[1][-1]
+    if _LAST.data is None:
+        with np.errstate(all="ignore"):
+            _LAST.data = float(case.architecture.cost(a_L, case.targets, xp_numpy))
+    return _LAST.data
 
 
 def cost(case: Case) -> float:
     """The trusted cost C of a case: scaled data term plus the L2 term."""
-    a_L = forward_once(case)[1][-1]
+    decay = penalty(case.architecture, case.parameters, case.samples)
+    return case.architecture.cost_scale(case.samples) * data_term(case) + decay
+
+
+def cost_of(case: Case, a_L: Array) -> float:
+    """The same of a case that is not remembered, from its output activations."""
     with np.errstate(all="ignore"):
         data = float(case.architecture.cost(a_L, case.targets, xp_numpy))
-    return case.architecture.cost_scale(case.samples) * data + penalty(case.architecture, case.parameters, case.samples)
+    decay = penalty(case.architecture, case.parameters, case.samples)
+    return case.architecture.cost_scale(case.samples) * data + decay
 
 
 def on_logits(case: Case) -> Case:

@@ -31,7 +31,8 @@ from gradcheck.networks.namespace import xp_numpy
 from gradcheck.numerics import Array, gamma, unit_roundoff
 from gradcheck.oracles.autodiff import activation_second, activation_vjp, cost_hvp, cost_vjp
 from gradcheck.oracles.clarke import reach_of
-from gradcheck.oracles.error_analysis import ELEMENTARY, Cotangent, LayerErrors, activation_errors, output_side
+from gradcheck.oracles.error_analysis import Cotangent, output_side
+from gradcheck.oracles.layer_errors import ELEMENTARY, LayerErrors, activation_errors
 
 LIMIT = 7.0
 """A right claim passes this limit with probability 4.6e-11 a tensor."""

@@ -24,23 +24,26 @@ is first order in u (Higham 2002, §3.3), with c for the few roundings of an ele
 summation and for the usual ways to write an activation's derivative.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gradcheck.networks import COSTS, Activation, Case, Cost, activation_named, forward_once, penalty
+from gradcheck.networks import COSTS, Activation, Case, Cost, data_term, forward_once, penalty
 from gradcheck.networks.namespace import xp_numpy
 from gradcheck.numerics import Array, gamma, smallest_normal, unit_roundoff
-from gradcheck.oracles.autodiff import activation_second, activation_vjp, cost_hvp, cost_vjp
-from gradcheck.oracles.clarke import EXPLAINED, Interval, Kinks, interval, next_number, reach_of, spread
+from gradcheck.oracles.autodiff import activation_vjp, cost_hvp, cost_vjp
+from gradcheck.oracles.clarke import Interval, Kinks, interval, next_number, reach_of
+from gradcheck.oracles.layer_errors import (
+    ELEMENTARY,
+    SOFTMAX,
+    LayerErrors,
+    absolute_jacobian_transposed,
+    activation_errors,
+    softmax_jacobian,
+)
 
-SOFTMAX = activation_named("softmax")
-ELEMENTARY = 8.0
-"""c: roundings granted to one elementary function (numpy's own stay under 4 ulp) and the scaling around it."""
-
-_JUMP = 100.0
-"""Noise of f′ across a point that so exceeds that on either side of it is a kink, and no noise."""
+PIECEWISE_LINEAR = (COSTS["mae"], COSTS["hinge"])
+"""Costs without curvature."""
 OWN_ROUNDING = 1 + 1e-9
 """The bound is computed in float64 itself."""
 
@@ -60,21 +63,6 @@ class RoundingBounds:
     rounding: dict[str, Array]
     jump: dict[str, Array] = field(default_factory=dict)
     kinks: Kinks = field(default_factory=Kinks)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LayerErrors:
-    """What the backward sweep needs of one layer: values, their error bounds, slopes (the largest of those at a kink)."""
-
-    a: Array
-    E_a: Array
-    f1: Array
-    E_f1: Array
-    kinks: Interval | None = None
-
-    def floored(self, eta: float) -> "LayerErrors":
-        """With room for underflow in a and f′."""
-        return replace(self, E_a=self.E_a + eta, E_f1=self.E_f1 + eta)
 
 
 def rounding_bounds(case: Case, dtype: str | None = None) -> RoundingBounds:
@@ -106,7 +94,8 @@ def _known(bounds: dict[str, Array]) -> dict[str, Array]:
 def _analyse(case: Case, u: float, eta: float) -> RoundingBounds:
     architecture = case.architecture
     z, a = forward_once(case)
-    layers = [LayerErrors(a[0], np.zeros_like(a[0]), np.ones_like(a[0]), np.zeros_like(a[0]))]
+    exact = np.zeros(a[0].shape)
+    layers = [LayerErrors(a[0], exact, exact, exact)]
     for l, dense in enumerate(architecture.layers, start=1):
         W, b = np.abs(case.weight(l)), np.abs(case.bias(l))
         g = gamma(W.shape[1] + 2, u)
@@ -115,85 +104,9 @@ def _analyse(case: Case, u: float, eta: float) -> RoundingBounds:
     output = _cost_gradient_errors(case, a[-1], layers[-1].E_a, u)
     value = _value_error(case, a[-1], layers[-1].E_a, output.size, u)
     kinks = Kinks({l: e.kinks for l, e in enumerate(layers) if e.kinks is not None}, output.kinks)
-    rounding, jump = _backward_errors(case, (z, layers), replace(output, error=output.error + eta), (u, eta))
+    dA = Cotangent(output.value, output.error + eta, output.jump, output.kinks)
+    rounding, jump = _backward_errors(case, (z, layers), dA, (u, eta))
     return RoundingBounds(value, {}, layers[-1].E_a, rounding, jump, kinks)
-
-
-def activation_errors(activation: Activation, z: Array, a: Array, E_z: Array, u: float) -> LayerErrors:
-    """Error bounds of a = f(z) and of f′(z), given that of z (see the head of the module)."""
-    c = ELEMENTARY * u
-    if not activation.elementwise:
-        E_a = _absolute_jacobian(activation, z, E_z + c * np.abs(z)) + c * z.shape[0] * np.abs(a)
-        return LayerErrors(a, E_a, np.abs(a), E_a)
-    one, vjp = np.ones_like(z), activation_vjp(activation)
-    second, reach = activation_second(activation), reach_of(z, E_z)
-    around = np.concatenate(
-        (z + reach, z - reach, z), axis=1
-    )  # the three in one call: an elementwise function sees no columns
-    sides = _thirds(vjp(around, np.ones_like(around)))
-    f1, f2 = np.abs(sides[2]), np.abs(second(z))
-    kappa = _cancellation(activation, z, vjp, one)
-    piecewise_linear = activation.cancellation == 0 and activation.range == "real"
-    rounding = np.zeros_like(z) if piecewise_linear else c * (f1 + np.abs(z) * f2 + np.abs(a) + kappa)
-    kinks, moved = None, spread(sides)
-    if np.any(moved > EXPLAINED * (2 * f2 * reach + rounding)):  # the curvature on either side may explain it yet
-        f2 = np.maximum(f2, np.maximum(np.abs(second(z + reach)), np.abs(second(z - reach))))
-        step = next_number(z)
-        kinks = interval(lambda: (vjp(z + step, one), vjp(z - step, one)), sides, 2 * f2 * reach + rounding)
-    E_f1 = np.maximum(f2 * E_z, moved) + rounding
-    if kinks is not None:
-        f1 = np.where(kinks.at, kinks.largest, f1)
-        E_f1 = np.where(kinks.at, f2 * reach + rounding, E_f1)
-    E_a = np.maximum(f1 * E_z, _moved(activation, around, a)) + c * (np.abs(a) + np.abs(z) * f1 + kappa)
-    return LayerErrors(a, E_a, f1, E_f1, kinks)
-
-
-def _thirds(values: Array) -> tuple[Array, Array, Array]:
-    m = values.shape[1] // 3
-    return values[:, :m], values[:, m : 2 * m], values[:, 2 * m :]
-
-
-def _moved(activation: Activation, around: Array, a: Array) -> Array:
-    """How far a = f(z) moves when z moves by its error to either side: exact where f is monotone, also across a kink."""
-    values = np.asarray(activation(around[:, : 2 * a.shape[1]], xp_numpy))
-    up, down = values[:, : a.shape[1]], values[:, a.shape[1] :]
-    moved: Array = np.maximum(np.abs(up - a), np.abs(down - a))
-    return moved
-
-
-def _cancellation(
-    activation: Activation, z: Array, slope: Callable[[Array, Array], Array], one: Array
-) -> Array | float:
-    """κ: declared by the activation, or else measured as the noise of f′ over neighbouring floating-point numbers."""
-    if callable(activation.cancellation):
-        return activation.cancellation(z)
-    if activation.cancellation is not None:
-        return activation.cancellation
-    eps = float(np.finfo(np.float64).eps)
-    values = np.stack([slope(z * (1 + k * eps), one) for k in (-3, -2, -1, 1, 2, 3)])
-    noise, left, right = (np.ptp(v, axis=0) for v in (values, values[:3], values[3:]))
-    beside = 2 * np.maximum(left, right)
-    return np.asarray(1.0 + np.where(noise > _JUMP * beside, beside, noise) / eps)
-
-
-def _absolute_jacobian(activation: Activation, z: Array, E: Array) -> Array:
-    """|J| E of an activation whose outputs depend on several inputs: row by row, one vjp a unit, or known for softmax."""
-    if activation is SOFTMAX:
-        return _softmax_jacobian(np.asarray(activation(z, xp_numpy)), E)
-    vjp = activation_vjp(activation)
-    total = np.zeros_like(z)
-    for i in range(z.shape[0]):
-        row = np.zeros_like(z)
-        row[i] = 1.0
-        total[i] = (np.abs(vjp(z, row)) * E).sum(axis=0)
-    return total
-
-
-def _softmax_jacobian(a: Array, E: Array) -> Array:
-    """|J| E for J = diag(a) − a aᵀ, column by column: a_i (1 − a_i) E_i + Σ_{j≠i} a_i a_j E_j."""
-    product = a * E
-    everything: Array = product.sum(axis=0, keepdims=True)
-    return np.asarray(a * ((1.0 - a) * E + np.maximum(everything - product, 0.0)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,7 +134,7 @@ def _cost_gradient_errors(case: Case, a: Array, E_a: Array, u: float) -> Cotange
     G = vjp(a, y, one)
     moved, rounding = _absolute_hessian(case, a, E_a), ELEMENTARY * u * (np.abs(G) + np.abs(y))
     kinks = None
-    if cost.kinks is not None or not _known_to_be_smooth(cost):
+    if not _is_smooth_there(cost, a, y, E_a):
         kinks = _cost_kinks(cost, (a, y, G), reach_of(a, E_a), 2 * moved + rounding)
     if kinks is None:
         return Cotangent(scale * G, scale * (moved + rounding))
@@ -230,10 +143,16 @@ def _cost_gradient_errors(case: Case, a: Array, E_a: Array, u: float) -> Cotange
     return Cotangent(scale * G, scale * (moved + rounding), scale * kinks.radius, kinks)
 
 
-def _known_to_be_smooth(cost: Cost) -> bool:
-    """Whether it is built in and declares no kinks; those of others are looked for at every case."""
+def _is_smooth_there(cost: Cost, a: Array, y: Array, E_a: Array) -> bool:
+    """Whether it is built in, without a kink within rounding of these outputs; those of others are looked for at every case."""
     built_in = COSTS.get(cost.name)
-    return built_in is not None and built_in.kinks is None and bool(cost.guard or cost.function is built_in.function)
+    if built_in is None or not (cost.guard or cost.function is built_in.function):
+        return False
+    if built_in.kinks is None:
+        return True
+    largest, widest = float(np.abs(a).max(initial=1.0)), float(E_a.max(initial=0.0))
+    apart = float(np.abs(built_in.kinks(a, y)).min(initial=np.inf))
+    return apart > 4 * max(widest, float(np.spacing(largest)))  # of a margin both outputs may move
 
 
 def _cost_kinks(cost: Cost, at: tuple[Array, Array, Array], reach: Array, explained: Array) -> Interval | None:
@@ -256,11 +175,13 @@ def _cost_kinks(cost: Cost, at: tuple[Array, Array, Array], reach: Array, explai
 def _absolute_hessian(case: Case, a: Array, E: Array) -> Array:
     """|H| E of the summed cost: the diagonal at once where the cost is separable, else column by column."""
     cost, y = case.architecture.cost, case.targets
+    if cost in PIECEWISE_LINEAR:
+        return np.zeros_like(a)
     product = cost_hvp(cost)
     if cost.separable:
         return np.abs(product(a, y, E))
     if cost is COSTS["cross_entropy_logits"]:  # the Hessian of one sample is the Jacobian of softmax, times Σ y
-        return np.asarray(_softmax_jacobian(np.asarray(SOFTMAX(a, xp_numpy)), E) * y.sum(axis=0, keepdims=True))
+        return np.asarray(softmax_jacobian(np.asarray(SOFTMAX(a, xp_numpy)), E) * y.sum(axis=0, keepdims=True))
     total = np.zeros_like(a)
     for j in range(a.shape[0]):
         column = np.zeros_like(a)
@@ -271,7 +192,7 @@ def _absolute_hessian(case: Case, a: Array, E: Array) -> Array:
 
 def _value_error(case: Case, a: Array, E_a: Array, G: Array, u: float) -> float:
     scale = abs(case.architecture.cost_scale(case.samples))
-    data = scale * abs(float(case.architecture.cost(a, case.targets, xp_numpy)))
+    data = scale * abs(data_term(case))
     terms = data + scale * float(np.sum(np.abs(case.targets) * np.minimum(np.abs(a), 1e300)))
     decay = abs(penalty(case.architecture, case.parameters, case.samples))
     count = a.size + sum(w.size for w in case.parameters.values()) ** 0.5 + ELEMENTARY
@@ -321,23 +242,11 @@ def output_side(activation: Activation, z: Array, layer: LayerErrors, dA: Cotang
         if layer.kinks is not None:
             delta = np.where(layer.kinks.at, layer.kinks.centre * dA.value, delta)
             jump = layer.kinks.radius * np.abs(dA.value) + (0.0 if jump is None else jump)
-        found = Cotangent(delta, layer.f1 * dA.error + layer.E_f1 * (size + dA.error), jump)
-        return replace(found, error=found.error + c * found.size)
+        own = np.abs(delta) if jump is None else np.abs(delta) + jump
+        return Cotangent(delta, layer.f1 * dA.error + layer.E_f1 * (size + dA.error) + c * own, jump)
     weighted = (layer.E_a * size).sum(axis=0, keepdims=True)
     total = (np.abs(layer.a) * size).sum(axis=0, keepdims=True)
     from_jacobian = layer.E_a * size + np.abs(layer.a) * weighted
     rounding = c * z.shape[0] * (np.abs(layer.a) * size + np.abs(layer.a) * total)
-    jump = None if dA.jump is None else _absolute_jacobian_transposed(activation, z, dA.jump)
-    return Cotangent(delta, _absolute_jacobian_transposed(activation, z, dA.error) + from_jacobian + rounding, jump)
-
-
-def _absolute_jacobian_transposed(activation: Activation, z: Array, E: Array) -> Array:
-    if activation is SOFTMAX:  # its Jacobian is symmetric
-        return _softmax_jacobian(np.asarray(activation(z, xp_numpy)), E)
-    vjp: Callable[[Array, Array], Array] = activation_vjp(activation)
-    total = np.zeros_like(z)
-    for i in range(z.shape[0]):
-        row = np.zeros_like(z)
-        row[i] = E[i]
-        total = total + np.abs(vjp(z, row))
-    return total
+    jump = None if dA.jump is None else absolute_jacobian_transposed(activation, z, dA.jump)
+    return Cotangent(delta, absolute_jacobian_transposed(activation, z, dA.error) + from_jacobian + rounding, jump)

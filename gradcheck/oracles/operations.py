@@ -12,7 +12,7 @@ from gradcheck.networks import OperationCase, activation_named
 from gradcheck.networks.namespace import xp_numpy
 from gradcheck.numerics import Array, Estimate, gamma, unit_roundoff
 from gradcheck.oracles.autodiff import activation_vjp, affine_vjp
-from gradcheck.oracles.error_analysis import activation_errors
+from gradcheck.oracles.layer_errors import activation_errors
 
 
 @dataclass(frozen=True, slots=True, eq=False)

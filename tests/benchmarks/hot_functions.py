@@ -12,8 +12,7 @@ import pytest
 from gradcheck.checks import examine
 from gradcheck.checks.comparison import compare
 from gradcheck.checks.screening import screen
-from gradcheck.networks import forward
-from gradcheck.networks.sampling import kink_distance
+from gradcheck.networks import cost, forward
 from gradcheck.numerics import Estimate
 from gradcheck.oracles.autodiff import value_and_gradient
 from gradcheck.oracles.error_analysis import rounding_bounds
@@ -39,7 +38,7 @@ def over(work, *columns):
 
 def screened(case, expected, noise):
     """As the ladder does it where no kink is near."""
-    return screen(SUBJECT.subject, case, SUBJECT.layout, expected, noise, kink_distance(case))
+    return screen(SUBJECT.subject, case, SUBJECT.layout, expected.value, (cost(case), noise))
 
 
 HOT = {

@@ -8,7 +8,7 @@ import numpy as np
 from gradcheck.checks import examine, ladder
 from gradcheck.checks.comparison import compare
 from gradcheck.checks.screening import screen
-from gradcheck.networks import Case
+from gradcheck.networks import Case, cost
 from gradcheck.networks.repertoire import Repertoire
 from gradcheck.networks.sampling import kink_distance
 from gradcheck.numerics import Estimate
@@ -51,8 +51,7 @@ def _floor(case: Case, claim: dict[str, np.ndarray]) -> None:
 
 def _differences(subject: CorrectSubject, case: Case, claim: dict[str, np.ndarray]) -> None:
     if kink_distance(case) > ladder.NEAR_KINK:
-        estimate = Estimate(claim, {n: 1e-13 * np.abs(g) for n, g in claim.items()}, "jax.grad")
-        screen(subject.subject, case, subject.layout, estimate, 1e-15, kink_distance(case))
+        screen(subject.subject, case, subject.layout, claim, (cost(case), 1e-15))
 
 
 def _comparison(case: Case, claim: dict[str, np.ndarray]) -> None:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from gradcheck.checks import screening
-from gradcheck.checks.screening import screen
+from gradcheck.checks.screening import CUSTOMARY, NEAR_ENOUGH, REACH, screen
+from gradcheck.networks import forward
+from gradcheck.oracles.autodiff import value_and_gradient
 from gradcheck.oracles.error_analysis import rounding_bounds
-from gradcheck.oracles.trusted import trusted_estimate
 from gradcheck.subjects import Layout
 
 
@@ -22,9 +23,9 @@ def screened(subject_of, make_case):
             return loss(weights, biases, x, y)
 
         case = make_case(*(widths or (3, 4, 2)), **options)
-        bounds = rounding_bounds(case)
         told_subject = subject_of((told, backprop))
-        return screen(told_subject, case, Layout(), trusted_estimate(case, False), bounds.value, np.inf)
+        known = float(told_subject.forward([case], Layout())[0]), rounding_bounds(case).value
+        return screen(told_subject, case, Layout(), value_and_gradient(case)[1], known)
 
     return run
 
@@ -76,19 +77,51 @@ def test_low_rank_blocks_have_unit_variance():
     assert abs(np.mean(np.square(blocks)) - 1) < 0.1
 
 
-@pytest.mark.parametrize(("factor", "doubt"), [(1.0, False), (40.0, False), (1e6, True)])
-def test_a_first_step_that_is_too_coarse_gets_a_finer_one(screened, monkeypatch, factor, doubt):
-    """Along the same direction; then the full ladder must say."""
-    chosen = screening._step
-    monkeypatch.setattr(screening, "_step", lambda *a: (factor * chosen(*a)[0], chosen(*a)[1]))
-    outcomes = [screened(tanh_mse, seed=s) for s in range(6)]
-    assert all((o is None) is doubt for o in outcomes)
+def test_the_step_moves_the_weighted_inputs_as_far_as_was_asked(make_case):
+    """By `CUSTOMARY` for a smooth network in float64, give or take what is near enough."""
+    for seed in range(20):
+        case = make_case(5, 9, 7, 3, seed=seed)
+        direction = screening._direction(case, dict.fromkeys(case.parameters, 1.0))
+        _, moved, _ = screening._step(case, direction, 1e-16)
+        change = max(np.abs(b - a).max() for a, b in zip(forward(case)[0][1:], forward(moved)[0][1:], strict=True))
+        assert CUSTOMARY / NEAR_ENOUGH <= change <= CUSTOMARY * NEAR_ENOUGH
 
 
-@pytest.mark.parametrize(
-    ("truncation", "rounding", "room", "step"),
-    [(1.0, 0.01, np.inf, 1 / 16), (0.01, 1.0, np.inf, 8.0), (0.01, 1.0, 31.0, 0.0), (1.0, 1.0, np.inf, 0.0)],
-)
-def test_the_second_step_goes_where_the_larger_error_is(truncation, rounding, room, step):
-    """Finer against truncation; coarser against rounding, unless a kink is near; none where both are large."""
-    assert screening._other_step(1.0, truncation, rounding, room) == step
+@pytest.mark.parametrize("noise", [1e-9, 1e-3])
+def test_rounding_asks_for_a_longer_step_within_reach(make_case, noise):
+    """Longer with the noise, and never so long that the network is another one."""
+    case = make_case(5, 9, 3)
+    direction = screening._direction(case, dict.fromkeys(case.parameters, 1.0))
+    _, moved, _ = screening._step(case, direction, noise)
+    change = max(np.abs(b - a).max() for a, b in zip(forward(case)[0][1:], forward(moved)[0][1:], strict=True))
+    assert min(noise / screening.FD_NO_POWER, REACH / NEAR_ENOUGH) < change <= REACH
+
+
+def test_a_kink_on_the_way_is_no_doubt_about_a_right_cost(screened, monkeypatch):
+    """Both costs cross it alike."""
+    monkeypatch.setattr(screening, "CUSTOMARY", REACH / 3)
+
+    def relu_mse(weights, biases, x, y):
+        for W, b in zip(weights, biases, strict=True):
+            x = np.maximum(W @ x + b, 0.0)
+        return float(np.sum((x - y) ** 2)) / x.shape[1]
+
+    outcomes = [screened(relu_mse, 6, 30, 20, samples=9, hidden="relu", output="relu", seed=s) for s in range(10)]
+    assert sum(o is not None and o <= 1 for o in outcomes) >= 8
+
+
+def test_a_wrong_gradient_of_the_trusted_cost_leaves_doubt(subject_of, make_case):
+    """The differences of the cost stand against what the oracle says, and not only against the trusted cost."""
+    case = make_case(3, 4, 2)
+    subject = subject_of((lambda W, b, x, y, **told: tanh_mse(W, b, x, y), lambda *a, **told: ([], [])))
+    known = float(subject.forward([case], Layout())[0]), rounding_bounds(case).value
+    right = value_and_gradient(case)[1]
+    wrong = {**right, "W1": 1.2 * right["W1"]}
+    assert screen(subject, case, Layout(), right, known) <= 1
+    assert screen(subject, case, Layout(), wrong, known) is None
+
+
+@pytest.mark.parametrize("shift", [1e-9, 1e3])
+def test_a_cost_that_differs_by_a_constant_is_the_same_derivative(screened, shift):
+    """A constant in the cost is a matter of the primal rung."""
+    assert screened(lambda *a: tanh_mse(*a) + shift) <= 1.0

@@ -17,7 +17,8 @@ from gradcheck.networks.repertoire import default_repertoire
 from gradcheck.networks.sampling import kink_distance
 from gradcheck.oracles import error_analysis
 from gradcheck.oracles.autodiff import activation_vjp, value_and_gradient
-from gradcheck.oracles.error_analysis import activation_errors, rounding_bounds
+from gradcheck.oracles.error_analysis import rounding_bounds
+from gradcheck.oracles.layer_errors import activation_errors
 from gradcheck.strategies import cases
 
 REFERENCE = Path(__file__).parents[2] / "reference" / "row_major.py"
