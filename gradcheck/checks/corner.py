@@ -1,14 +1,16 @@
 """The claim against the trusted gradient at one case: what each is granted, and whether some slopes reconcile them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradcheck.checks.clarke import MOST, among_right_gradients
+from gradcheck.checks.clarke import MOST, MOST_COMPONENTS, among_right_gradients
 from gradcheck.checks.comparison import Comparison, compare
-from gradcheck.networks import Case
+from gradcheck.networks import Case, on_logits
 from gradcheck.numerics import Array, Arrays, Estimate
+from gradcheck.oracles.autodiff import value_and_gradient
+from gradcheck.oracles.clarke import Kinks
 from gradcheck.oracles.error_analysis import RoundingBounds
 from gradcheck.oracles.trusted import generators, guard_effect, trusted_estimate
 
@@ -43,11 +45,25 @@ def corner(case: Case, gradient: Arrays, bounds: RoundingBounds, more: Errors = 
     claim = _granted(gradient, (*rounding, bounds.jump))
     comparison = compare(claim, trusted)
     if comparison.agrees and bounds.kinks.in_one_place() and bounds.kinks.count() <= MOST:
-        steps = generators(case, by_input, bounds.kinks, trusted)
         rounded = _granted(gradient, rounding)
+        if comparison.components > MOST_COMPONENTS and _at_an_end(case, rounded, trusted, bounds.kinks):
+            return Corner(claim, trusted, comparison)
+        steps = generators(case, by_input, bounds.kinks, trusted)
         comparison, right = among_right_gradients(comparison, rounded, trusted, steps)
         return Corner(claim, trusted, comparison, None if right is None else (rounded, right))
     return Corner(claim, trusted, comparison)
+
+
+def _at_an_end(case: Case, rounded: Estimate, centre: Estimate, kinks: Kinks) -> bool:
+    """Whether the claim has all slopes at the centres, all at the lower or all at the upper ends, as most code has.
+
+    What no choice of slopes explains needs every one of them; this takes two gradients at most.
+    """
+    if compare(rounded, centre).agrees:
+        return True
+    by_input = "x" in rounded.value
+    moved = (value_and_gradient(on_logits(case), by_input=by_input, kinks=kinks.shifted(t))[1] for t in (-1.0, 1.0))
+    return any(compare(rounded, replace(centre, value=g)).agrees for g in moved)
 
 
 def _granted(gradient: Arrays, errors: Errors) -> Estimate:

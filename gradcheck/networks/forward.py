@@ -92,8 +92,11 @@ def on_logits(case: Case) -> Case:
 
 def penalty(architecture: Architecture, parameters: Arrays, samples: int) -> float:
     """λ · factor(m) · ΣW² (and Σb² where biases are penalised)."""
+    factor = architecture.regularisation.factor(samples)
+    if not factor:
+        return 0.0
     names = [n for n in parameters if n.startswith("W") or (architecture.regularisation.biases and n.startswith("b"))]
-    return architecture.regularisation.factor(samples) * float(sum(np.sum(parameters[n] ** 2) for n in names))
+    return factor * float(sum(np.vdot(parameters[n], parameters[n]) for n in names))
 
 
 def chain(

@@ -10,6 +10,7 @@ the cases is audited against compiled `jax.grad` (`compiled_gradient`).
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any
@@ -50,46 +51,69 @@ class _JaxNamespace:
 xp_jax = _JaxNamespace()
 
 
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A transcription as a function of arrays; `bare` leaves numpy's warnings to a caller who has silenced them already."""
+
+    bare: Callable[..., Any]
+
+    def __call__(self, *arguments: Array) -> Array:
+        with np.errstate(all="ignore"):
+            result: Array = self.bare(*arguments)
+        return result
+
+
 @lru_cache(maxsize=512)
-def activation_vjp(activation: Activation) -> Callable[[Array, Array], Array]:
+def activation_vjp(activation: Activation) -> Rule:
     """(z, cotangent of a) -> cotangent of z, arrays (units, samples)."""
 
     def vjp(z: Any, ct: Any) -> Any:
         return _jax().vjp(lambda t: activation(t, xp_jax), z)[1](ct)[0]
 
-    return _single(vjp, ("n, m", "n, m"), "activation_vjp", activation.function)
+    return _rule(vjp, ("n, m", "n, m"), "activation_vjp", activation.function)
 
 
 @lru_cache(maxsize=512)
-def activation_second(activation: Activation) -> Callable[[Array], Array]:
+def activation_slopes(activation: Activation) -> Rule:
+    """z -> (f′(z), f″(z)) of an elementwise activation, in one sweep: cheaper than each by itself."""
+
+    def slopes(z: Any) -> Any:
+        jax, one = _jax(), _jax().numpy.ones_like
+        return jax.jvp(lambda t: jax.vjp(lambda s: activation(s, xp_jax), t)[1](one(t))[0], (z,), (one(z),))
+
+    return _rule(slopes, ("n, m",), "activation_slopes", activation.function, several=True)
+
+
+@lru_cache(maxsize=512)
+def activation_second(activation: Activation) -> Rule:
     """z -> f″(z) of an elementwise activation."""
 
     def second(z: Any) -> Any:
         jax, one = _jax(), _jax().numpy.ones_like
         return jax.vjp(lambda t: jax.vjp(lambda s: activation(s, xp_jax), t)[1](one(t))[0], z)[1](one(z))[0]
 
-    return _single(second, ("n, m",), "activation_second", activation.function)
+    return _rule(second, ("n, m",), "activation_second", activation.function)
 
 
 @lru_cache(maxsize=512)
-def cost_vjp(cost: Cost) -> Callable[[Array, Array, Array], Array]:
+def cost_vjp(cost: Cost) -> Rule:
     """(a, y, cotangent of the summed cost) -> its gradient with respect to a, (units, samples)."""
 
     def vjp(a: Any, y: Any, ct: Any) -> Any:
         return _jax().vjp(lambda t: cost(t, y, xp_jax), a)[1](ct)[0]
 
-    return _single(vjp, ("n, m", "n, m", ""), "cost_vjp", cost.function)
+    return _rule(vjp, ("n, m", "n, m", ""), "cost_vjp", cost.function)
 
 
 @lru_cache(maxsize=512)
-def cost_hvp(cost: Cost) -> Callable[[Array, Array, Array], Array]:
+def cost_hvp(cost: Cost) -> Rule:
     """(a, y, v) -> Hessian of the summed cost in a, applied to v; all (units, samples)."""
 
     def hvp(a: Any, y: Any, v: Any) -> Any:
         jax = _jax()
         return jax.jvp(jax.grad(lambda t: cost(t, y, xp_jax)), (a,), (v,))[1]
 
-    return _single(hvp, ("n, m", "n, m", "n, m"), "cost_hvp", cost.function)
+    return _rule(hvp, ("n, m", "n, m", "n, m"), "cost_hvp", cost.function)
 
 
 def value_and_gradient(
@@ -105,15 +129,16 @@ def value_and_gradient(
     data = [float(architecture.cost_scale(m)), float(architecture.regularisation.factor(m))]
     values = [case.parameters[name] for name in architecture.shapes()]
     template = _template(architecture.depth, architecture.bias, _penalised(case))
-    slopes, by_output = [activation_vjp(f) for f in activations], cost_vjp(architecture.cost)
+    slopes: list[Callable[..., Any]] = [activation_vjp(f).bare for f in activations]
+    by_output = cost_vjp(architecture.cost).bare
     if kinks:
         slopes = [_centred(vjp, kinks.layers.get(l)) for l, vjp in enumerate(slopes, start=1)]
         by_output = _centred(by_output, kinks.cost)
     with np.errstate(all="ignore"):
         value, *gradients = template(
-            [_numpy_activation(f) for f in activations],
+            [_numpy_activation(f).bare for f in activations],
             slopes,
-            _numpy_cost(architecture.cost),
+            _numpy_cost(architecture.cost).bare,
             by_output,
             np.asarray(data[0]),
             np.asarray(data[1]),
@@ -190,21 +215,26 @@ def _trusted_cost(architecture: Architecture, p: Mapping[str, Any], x: Any, y: A
 
 
 @lru_cache(maxsize=512)
-def _numpy_activation(activation: Activation) -> Callable[[Array], Array]:
-    return _single(lambda z: activation(z, xp_jax), ("n, m",), "activation", activation.function)
+def _numpy_activation(activation: Activation) -> Rule:
+    return _rule(lambda z: activation(z, xp_jax), ("n, m",), "activation", activation.function)
 
 
 @lru_cache(maxsize=512)
-def _numpy_cost(cost: Cost) -> Callable[[Array, Array], Array]:
-    return _single(lambda a, y: cost(a, y, xp_jax), ("n, m", "n, m"), "cost", cost.function)
+def _numpy_cost(cost: Cost) -> Rule:
+    return _rule(lambda a, y: cost(a, y, xp_jax), ("n, m", "n, m"), "cost", cost.function)
 
 
-def _single(
-    function: Callable[..., Any], shapes: Sequence[str], name: str, definition: Callable[..., Any]
-) -> Callable[..., Array]:
+def _rule(
+    function: Callable[..., Any],
+    shapes: Sequence[str],
+    name: str,
+    definition: Callable[..., Any],
+    several: bool = False,
+) -> Rule:
     """Trace with symbolic sizes and transcribe; what cannot be traced or transcribed runs as compiled jax.
 
-    definition: what the function is made of; an earlier transcription of the same content is taken from the store.
+    definition: what the function is made of; an earlier transcription of the same content is taken from the store. several:
+    whether it has more than one result.
     """
     key = _digest(definition)
     many = rules.recall(key, name)
@@ -215,22 +245,17 @@ def _single(
         except (
             Exception
         ):  # symbolic sizes that cannot be compared, a primitive without transcription: jax says in many ways
-            return _compiled(jax.jit(function), name)
-
-    def run(*arguments: Array) -> Array:
-        with np.errstate(all="ignore"):
-            result: Array = np.asarray(many(*arguments)[0])
-        return result
-
-    return run
+            return Rule(_compiled(jax.jit(function), name))
+    return Rule(many if several else lambda *arguments: np.asarray(many(*arguments)[0]))
 
 
-def _compiled(function: Callable[..., Any], name: str) -> Callable[..., Array]:
+def _compiled(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """Compiled jax; what it cannot run either is a definition that is not written in jax.numpy."""
 
-    def run(*arguments: Array) -> Array:
+    def run(*arguments: Array) -> Any:
         try:
-            return np.asarray(function(*arguments))
+            result = function(*arguments)
+            return tuple(map(np.asarray, result)) if isinstance(result, tuple) else np.asarray(result)
         except Exception as error:
             reason = str(error).splitlines()[0] if str(error) else ""
             msg = (

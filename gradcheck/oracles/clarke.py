@@ -41,6 +41,14 @@ class Interval:
         largest: Array = np.abs(self.centre) + self.radius
         return largest
 
+    def shifted(self, t: float) -> "Interval":
+        """Every slope t radii from its centre: 1 the upper ends, −1 the lower ones."""
+        gain = np.where(self.at, t * self.radius, 0.0)
+        if self.follows is not None:
+            gain = np.where(self.follows, 0.0, gain)
+            gain = gain - self.follows * gain.sum(axis=0, keepdims=True)
+        return replace(self, centre=self.centre + gain)
+
     def ends(self) -> Iterator["Interval"]:
         """One kink at a time with its centre at the upper end."""
         follows = np.zeros_like(self.at) if self.follows is None else self.follows
@@ -68,6 +76,11 @@ class Kinks:
     def in_one_place(self) -> bool:
         """Whether all are of one layer or of the cost: then the gradient is linear in them."""
         return len(self._intervals()) == 1
+
+    def shifted(self, t: float) -> "Kinks":
+        """All of them t radii from their centres."""
+        cost = None if self.cost is None else self.cost.shifted(t)
+        return Kinks({l: i.shifted(t) for l, i in self.layers.items()}, cost)
 
     def ends(self) -> Iterator["Kinks"]:
         """The same kinks with one slope at a time moved to the upper end of its interval."""

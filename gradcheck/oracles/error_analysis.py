@@ -97,10 +97,11 @@ def _analyse(case: Case, u: float, eta: float) -> RoundingBounds:
     exact = np.zeros(a[0].shape)
     layers = [LayerErrors(a[0], exact, exact, exact)]
     for l, dense in enumerate(architecture.layers, start=1):
-        W, b = np.abs(case.weight(l)), np.abs(case.bias(l))
+        W = np.abs(case.weight(l))
         g = gamma(W.shape[1] + 2, u)
-        E_z = W @ (layers[-1].E_a + g * np.abs(a[l - 1])) + g * b
-        layers.append(activation_errors(dense.activation, z[l], a[l], E_z + eta, u).floored(eta))
+        E_z = W @ (layers[-1].E_a + g * np.abs(a[l - 1]))
+        E_z += g * np.abs(case.bias(l)) + eta
+        layers.append(activation_errors(dense.activation, z[l], a[l], E_z, u).floored(eta))
     output = _cost_gradient_errors(case, a[-1], layers[-1].E_a, u)
     value = _value_error(case, a[-1], layers[-1].E_a, output.size, u)
     kinks = Kinks({l: e.kinks for l, e in enumerate(layers) if e.kinks is not None}, output.kinks)

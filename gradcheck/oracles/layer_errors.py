@@ -13,7 +13,6 @@ on both sides of z, whether it declares kinks or not.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from gradcheck.networks import Activation, activation_named
 from gradcheck.networks.activations import is_builtin
 from gradcheck.networks.namespace import xp_numpy
 from gradcheck.numerics import Array
-from gradcheck.oracles.autodiff import activation_second, activation_vjp
+from gradcheck.oracles.autodiff import activation_second, activation_slopes, activation_vjp
 from gradcheck.oracles.clarke import EXPLAINED, TINY, Interval, interval, next_number, reach_of, spread
 
 SOFTMAX = activation_named("softmax")
@@ -79,22 +78,22 @@ def _is_smooth_there(activation: Activation, z: Array, E_z: Array, magnitude: Ar
 def _by_taylor(activation: Activation, at: tuple[Array, Array, Array], E_z: Array, u: float) -> LayerErrors:
     """at: z, |z| and a."""
     z, magnitude, a = at
-    c, f1, size = ELEMENTARY * u, np.abs(activation_vjp(activation)(z, _ones(z.shape))), np.abs(a)
-    first = f1 * E_z
+    c, size = ELEMENTARY * u, np.abs(a)
+    f1, f2 = map(np.abs, activation_slopes(activation).bare(z))
+    E_a = f1 * E_z
     if _is_piecewise_linear(activation):
-        return LayerErrors(a, first + c * (size + magnitude * f1), f1, np.zeros(z.shape))
-    f2, kappa = np.abs(activation_second(activation)(z)), _declared(activation, z)
-    remainder = (_CURVED / 2 * _scale(activation)) * E_z * E_z
-    size = size + kappa
-    E_a = first + remainder + c * (size + magnitude * f1)
-    return LayerErrors(a, E_a, f1, f2 * E_z + remainder + c * (f1 + magnitude * f2 + size))
-
-
-@lru_cache(maxsize=64)
-def _ones(shape: tuple[int, ...]) -> Array:
-    ones = np.ones(shape)
-    ones.flags.writeable = False
-    return ones
+        return LayerErrors(a, E_a + c * (size + magnitude * f1), f1, np.zeros(z.shape))
+    remainder = (_CURVED / 2 * _scale(activation)) * E_z
+    remainder *= E_z
+    size += _declared(activation, z)
+    E_a += remainder
+    E_a += c * (size + magnitude * f1)
+    size += f1
+    size += magnitude * f2
+    size *= c
+    size += remainder
+    size += f2 * E_z
+    return LayerErrors(a, E_a, f1, size)
 
 
 def _is_piecewise_linear(activation: Activation) -> bool:

@@ -6,6 +6,7 @@ falls back to compiled jax.
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -123,6 +124,13 @@ class _Writer:
 
     def write(self, equation: Any, operands: Sequence[str]) -> str:
         primitive = equation.primitive.name
+        known = folded(primitive, operands)
+        if known is not None:
+            return known
+        if primitive == "mul" and "(1.0)" in operands:
+            other = 1 - operands.index("(1.0)")
+            if getattr(equation.invars[other].aval, "shape", ()) == equation.outvars[0].aval.shape:
+                return operands[other]
         ordered = sorted(operands) if primitive in _COMMUTATIVE else operands
         return self.lines.add(_PRIMITIVES[primitive](equation.params, ordered, equation))
 
@@ -133,8 +141,7 @@ class _Writer:
         shapes = [getattr(v.aval, "shape", ()) for v in equation.invars]
         whole = [v for v, s in zip(inputs, shapes, strict=True) if isinstance(v, str) and s == shape]
         if whole:
-            by_one = equation.primitive.name == "mul" and "(1.0)" in small
-            return whole[0] if by_one else self.write(equation, small)
+            return self.write(equation, small)
         if equation.primitive.name in _SAFE:
             return _Spread(self.write(equation, small), shape)
         return self.write(equation, [self.full(v) for v in inputs])
@@ -178,6 +185,25 @@ def _literal(value: Any) -> str:
     return f"({scalar!r})"
 
 
+def folded(primitive: str, operands: Sequence[str]) -> str | None:
+    """The literal that an operation on literals comes to; None where it is on anything else."""
+    numbers = [float(o[1:-1]) if _NUMBER.fullmatch(o) else None for o in operands]
+    match primitive, numbers:
+        case "neg", [float(a)]:
+            return _literal(-a)
+        case "mul", [float(a), float(b)]:
+            return _literal(a * b)
+        case "add" | "add_any", [float(a), float(b)]:
+            return _literal(a + b)
+        case "sub", [float(a), float(b)]:
+            return _literal(a - b)
+    return None
+
+
+_NUMBER = re.compile(r"\(-?\d+\.\d*(e[-+]?\d+)?\)")
+"""A float literal as `_literal` writes it; whole numbers are left alone, their arithmetic is not float64's."""
+
+
 def _size(size: Any) -> str:
     return str(size)
 
@@ -205,8 +231,9 @@ def _integer_power(params: Mapping[str, Any], a: Sequence[str], eqn: Any) -> str
     """Products, as jax itself lowers it: numpy's power is many times slower."""
     y = int(params["y"])
     product = " * ".join([a[0]] * abs(y))
-    plain = {1: product, 2: product, 3: product, -1: f"1.0 / {a[0]}", -2: f"1.0 / ({product})"}
-    return plain.get(y, f"{a[0]} ** {float(y)}")
+    if 1 <= y <= 4:
+        return product
+    return f"1.0 / ({product})" if -4 <= y <= -1 else f"{a[0]} ** {float(y)}"
 
 
 def _dot_general(params: Mapping[str, Any], a: Sequence[str], eqn: Any) -> str:

@@ -69,15 +69,15 @@ def layouts(
 
 def parameters_to_subject(case: Case, layout: Layout) -> tuple[list[Array], list[Array] | None]:
     """Fresh weights and biases, layer 1 first, in the subject's layout and dtype; biases None when folded or absent."""
-    weights, biases = [], []
-    for layer in range(1, case.architecture.depth + 1):
-        W, b = case.weight(layer), case.bias(layer)
-        if layout.folded:
-            W = np.hstack([b, W])
-        oriented = W if layout.weights == "to_from" else W.T
-        weights.append(np.array(oriented, dtype=case.dtype, order="C"))
-        biases.append(np.array(b.reshape(bias_shape(b.shape[0], layout)), dtype=case.dtype))
-    return weights, None if layout.folded or layout.bias == "none" else biases
+    layers, dtype = range(1, case.architecture.depth + 1), case.dtype
+    weights, biases = [case.weight(l) for l in layers], [case.bias(l) for l in layers]
+    if layout.folded:
+        weights = [np.hstack([b, W]) for W, b in zip(weights, biases, strict=True)]
+    turned = layout.weights != "to_from"
+    weights = [np.array(W.T if turned else W, dtype=dtype, order="C") for W in weights]
+    if layout.folded or layout.bias == "none":
+        return weights, None
+    return weights, [np.array(b.reshape(bias_shape(len(b), layout)), dtype=dtype) for b in biases]
 
 
 def samples_to_subject(a: Array, layout: Layout, dtype: str) -> Array:
@@ -93,7 +93,9 @@ def samples_from_subject(a: Any, layout: Layout) -> Array:
 
 def bias_shape(units: int, layout: Layout) -> tuple[int, ...]:
     """Shape of one separate bias in the subject's layout."""
-    return {"column": (units, 1), "row": (1, units)}.get(layout.bias, (units,))
+    if layout.bias == "column":
+        return (units, 1)
+    return (1, units) if layout.bias == "row" else (units,)
 
 
 def weight_shape(architecture: Architecture, layer: int, layout: Layout) -> tuple[int, int]:
