@@ -46,7 +46,8 @@ def wrong_slope(case: Case, claims: Claims) -> WrongSlope | None:
     e = _flat({n: centre.error[n] + bounds.rounding[n] for n in names}, names) + np.finfo(float).eps * np.abs(r).max()
     t = np.linalg.lstsq(A / e[:, None], r / e, rcond=None)[0]
     worst = int(np.argmax(np.abs(t)))
-    if not np.all(np.abs(r - A @ t) <= _ROUNDINGS * e) or not abs(t[worst]) > 1:
+    beyond = np.abs(A[:, worst]) * (abs(float(t[worst])) - 1)
+    if not np.all(np.abs(r - A @ t) <= _ROUNDINGS * e) or not np.any(beyond > _ROUNDINGS * e):
         return None
     if not all(_agrees(beside, claims) for beside in _beside(case, kinks)):
         return None

@@ -40,7 +40,7 @@ LARGE_P = 1_000_000
 
 
 def screen(subject: Subject, case: Case, layout: Layout, expected: Arrays, known: tuple[float, float]) -> float | None:
-    """|R − ⟨g, v⟩| over its bound, where that is at most 1 and the bound small enough to mean something; None: in doubt.
+    """The largest share that a difference takes of its bound, where it is within and the bound means something; None: in doubt.
 
     expected: the trusted gradient g. known: the subject's cost at the case, and the rounding bound of one value.
     Raises SubjectError when the subject fails to run.
@@ -61,22 +61,25 @@ def screen(subject: Subject, case: Case, layout: Layout, expected: Arrays, known
     largest = max(abs(own), abs(value), abs(there))
     bound = 4 * (noise + float(np.spacing(largest))) / h
     difference = abs((own - there) - (value - here)) / h
-    agrees = difference <= bound <= total * FD_NO_POWER
-    return difference / bound if agrees and _is_slope(case, expected, direction, (h, there), total) else None
+    if not difference <= bound <= total * FD_NO_POWER:
+        return None
+    off = _off_slope(case, expected, direction, (h, there), total * FD_NO_POWER)
+    return max(difference / bound, off) if off <= 1 else None
 
 
-def _is_slope(case: Case, expected: Arrays, direction: Arrays, known: tuple[float, float], total: float) -> bool:
-    """Whether D_t is ⟨g, v⟩ as nearly as evidence needs, one-sided or, where curvature stands against that, central.
+def _off_slope(case: Case, expected: Arrays, direction: Arrays, known: tuple[float, float], allowed: float) -> float:
+    """|D_t − ⟨g, v⟩| over what evidence allows, one-sided or, where curvature stands against that, central.
 
     known: h, and the trusted cost at θ + h v.
     """
     (h, there), here = known, cost(case)
     slope = sum(float(np.vdot(expected[n], v)) for n, v in direction.items())
-    if abs((there - here) / h - slope) <= total * FD_NO_POWER:
-        return True
+    one_sided = abs((there - here) / h - slope) / allowed
+    if one_sided <= 1:
+        return one_sided
     opposite = _moved(case, direction, -h)
     back = cost_of(opposite, forward(opposite)[1][-1])
-    return abs((there - back) / (2 * h) - slope) <= total * FD_NO_POWER
+    return abs((there - back) / (2 * h) - slope) / allowed
 
 
 def _direction(case: Case, shares: Mapping[str, float]) -> dict[str, Array]:
