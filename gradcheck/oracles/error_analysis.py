@@ -25,6 +25,7 @@ summation and for the usual ways to write an activation's derivative.
 """
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -45,7 +46,7 @@ from gradcheck.oracles.layer_errors import (
 PIECEWISE_LINEAR = (COSTS["mae"], COSTS["hinge"])
 """Costs without curvature."""
 OWN_ROUNDING = 1 + 1e-9
-"""The bound is computed in float64 itself."""
+"""The bound is computed in float64 itself, and grows with the unit roundoff that it is computed for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,23 +70,22 @@ def rounding_bounds(case: Case, dtype: str | None = None) -> RoundingBounds:
     """Bounds at a case for a computation in `dtype` (default: the case's own)."""
     precision = dtype or case.dtype
     with np.errstate(all="ignore"):
-        found = _analyse(case, unit_roundoff(precision), smallest_normal(precision))
-    rounding, jump = _known(found.rounding), _known(found.jump)
-    value = float("inf") if np.isnan(found.value) else found.value * OWN_ROUNDING
+        found = _analyse(case, unit_roundoff(precision) * OWN_ROUNDING, smallest_normal(precision) * OWN_ROUNDING)
+    rounding, jump = _known(found.rounding), _known({n: j * OWN_ROUNDING for n, j in found.jump.items()})
+    value = float("inf") if np.isnan(found.value) else found.value
     apart = {n: e + 2 * jump[n] if n in jump else e for n, e in rounding.items()}
-    return replace(found, value=value, gradient=apart, output=found.output * OWN_ROUNDING, rounding=rounding, jump=jump)
+    return RoundingBounds(value, apart, found.output, rounding, jump, found.kinks)
 
 
 def underflow_bounds(case: Case, dtype: str) -> dict[str, Array]:
     """Bounds of the gradient where everything below the smallest normal number of `dtype` may be flushed to zero."""
     with np.errstate(all="ignore"):
-        return _known(_analyse(case, unit_roundoff("float64"), smallest_normal(dtype)).rounding)
+        return _known(_analyse(case, unit_roundoff("float64") * OWN_ROUNDING, smallest_normal(dtype)).rounding)
 
 
 def _known(bounds: dict[str, Array]) -> dict[str, Array]:
-    """Widened in place, and infinite where nothing is known."""
+    """Infinite, in place, where nothing is known."""
     for e in bounds.values():
-        e *= OWN_ROUNDING
         if np.isnan(e.max(initial=0.0)):
             e[np.isnan(e)] = np.inf
     return bounds
@@ -110,7 +110,7 @@ def _analyse(case: Case, u: float, eta: float) -> RoundingBounds:
     return RoundingBounds(value, {}, layers[-1].E_a, rounding, jump, kinks)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Cotangent:
     """A gradient with respect to some activations: its value for the centres, its rounding bound, and what kinks make of it.
 
@@ -122,7 +122,7 @@ class Cotangent:
     jump: Array | None = None
     kinks: Interval | None = None
 
-    @property
+    @cached_property
     def size(self) -> Array:
         """|value| at most."""
         return np.abs(self.value) if self.jump is None else np.abs(self.value) + self.jump
@@ -211,7 +211,8 @@ def _backward_errors(
     for l in range(architecture.depth, 0, -1):
         before = layers[l - 1]
         delta = output_side(architecture.layers[l - 1].activation, z[l], layers[l], dA, u)
-        E_delta, size = delta.error + eta, delta.size
+        E_delta, size = delta.error, delta.size
+        E_delta += eta
         W, a_abs = np.abs(case.weight(l)), np.abs(before.a)
         left, right = (E_delta, size), (a_abs + before.E_a, before.E_a + gamma(m + 4, u) * a_abs)
         outer = (
@@ -243,8 +244,11 @@ def output_side(activation: Activation, z: Array, layer: LayerErrors, dA: Cotang
         if layer.kinks is not None:
             delta = np.where(layer.kinks.at, layer.kinks.centre * dA.value, delta)
             jump = layer.kinks.radius * np.abs(dA.value) + (0.0 if jump is None else jump)
-        own = np.abs(delta) if jump is None else np.abs(delta) + jump
-        return Cotangent(delta, layer.f1 * dA.error + layer.E_f1 * (size + dA.error) + c * own, jump)
+        found = Cotangent(delta, layer.f1 * dA.error, jump)
+        error = found.error
+        error += layer.E_f1 * (size + dA.error)
+        error += c * found.size
+        return found
     weighted = (layer.E_a * size).sum(axis=0, keepdims=True)
     total = (np.abs(layer.a) * size).sum(axis=0, keepdims=True)
     from_jacobian = layer.E_a * size + np.abs(layer.a) * weighted

@@ -46,8 +46,11 @@ class LayerErrors:
     kinks: Interval | None = None
 
     def floored(self, eta: float) -> "LayerErrors":
-        """With room for underflow in a and f′."""
-        return LayerErrors(self.a, self.E_a + eta, self.f1, self.E_f1 + eta, self.kinks)
+        """With room for underflow in a and f′; in place, the bounds belong to nobody else."""
+        bounds = (self.E_a,) if self.E_f1 is self.E_a else (self.E_a, self.E_f1)
+        for bound in bounds:
+            bound += eta
+        return self
 
 
 def activation_errors(activation: Activation, z: Array, a: Array, E_z: Array, u: float) -> LayerErrors:
