@@ -30,10 +30,12 @@ from gradcheck.subjects.protocol import Subject
 
 LARGEST_SHARE = 1e4
 """A tensor with hardly any gradient is not moved further than this, relative to the others."""
-REACH = 0.02
+REACH = 0.25
 """Largest change of a weighted input. Kinks may be crossed: both costs cross them."""
 CUSTOMARY = 1e-5
 """Change of the weighted input that moves most, where rounding asks for no more."""
+FINER = 1 / 16
+"""How much shorter a step the trusted cost alone takes, where D_t is not ⟨g, v⟩ at the first."""
 NEAR_ENOUGH = 16.0
 """A change that is so many times off the one that was wanted is taken as it is."""
 LARGE_P = 1_000_000
@@ -77,9 +79,9 @@ def _off_slope(case: Case, expected: Arrays, direction: Arrays, known: tuple[flo
     one_sided = abs((there - here) / h - slope) / allowed
     if one_sided <= 1:
         return one_sided
-    opposite = _moved(case, direction, -h)
-    back = cost_of(opposite, forward(opposite)[1][-1])
-    return abs((there - back) / (2 * h) - slope) / allowed
+    h *= FINER
+    forth, back = (cost_of(moved, forward(moved)[1][-1]) for moved in (_moved(case, direction, t) for t in (h, -h)))
+    return abs((forth - back) / (2 * h) - slope) / allowed
 
 
 def _direction(case: Case, shares: Mapping[str, float]) -> dict[str, Array]:

@@ -9,7 +9,7 @@ A cost function returns the plain sum over the batch; how it is averaged is a co
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 from gradcheck.errors import UsageError
@@ -118,6 +118,7 @@ SCALES: Mapping[str, Callable[[int, int], float]] = {
 """Scale of the summed cost as a function of m samples and n output units."""
 
 
+@lru_cache(maxsize=256)
 def scale_named(name: str) -> Callable[[int, int], float]:
     """A scale by its name: a key of `SCALES`, or ``r * key`` with a number r. Raises UsageError that lists the keys."""
     factor, star, base = name.rpartition("*")
