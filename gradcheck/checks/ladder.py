@@ -128,7 +128,7 @@ def triangle(
     bounds = rounding_bounds(case)
     known = corner(case, claim.gradient, bounds, (claim.error,), same=case.dtype == "float64")
     estimate, expected, against = known.claim, known.trusted, known.comparison
-    nonfinite = _nonfinite(estimate, expected)
+    nonfinite = None if _certainly_finite(against) else _nonfinite(estimate, expected)
     if nonfinite is not None:
         return nonfinite
     if value is not None and not np.isfinite(value) and extreme(case):
@@ -291,6 +291,11 @@ def _primal_agrees(case: Case, value: Array | None, bounds: RoundingBounds) -> b
     if not np.isfinite(expected) or not np.isfinite(bounds.value):
         return None
     return bool(abs(float(value) - expected) <= 4 * bounds.value + 1e-300)
+
+
+def _certainly_finite(against: Comparison) -> bool:
+    """Whether every component of the claim lies in a finite interval."""
+    return against.agrees and all(p < np.inf for p in against.power.values())
 
 
 def _nonfinite(claim: Estimate, trusted: Estimate) -> Examination | None:

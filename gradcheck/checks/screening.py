@@ -18,6 +18,7 @@ For P ≥ 1e6 the blocks of matrices are low-rank, u wᵀ + u′ w′ᵀ: drawin
 a dense or sparse error e is still missed with probability O(τ/‖e‖).
 """
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -49,8 +50,8 @@ def screen(subject: Subject, case: Case, layout: Layout, expected: Arrays, known
     """
     value, noise = known
     names = [n for n in case.parameters if n in expected]
-    parts = {n: float(np.linalg.norm(expected[n])) for n in names}
-    total = float(np.sqrt(sum(p * p for p in parts.values())))
+    parts = {n: math.sqrt(np.vdot(expected[n], expected[n])) for n in names}
+    total = math.sqrt(sum(p * p for p in parts.values()))
     if not names or not np.isfinite(noise) or not 0 < total < np.inf:
         return None
     direction = _direction(case, {n: min(total / parts[n], LARGEST_SHARE) if parts[n] > 0 else 1.0 for n in names})

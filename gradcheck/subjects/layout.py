@@ -6,7 +6,7 @@ It must not know calling conventions; adapters use it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -98,19 +98,14 @@ def bias_shape(units: int, layout: Layout) -> tuple[int, ...]:
     return (1, units) if layout.bias == "row" else (units,)
 
 
-def weight_shape(architecture: Architecture, layer: int, layout: Layout) -> tuple[int, int]:
-    """Shape of one weight matrix in the subject's layout, the folded bias included."""
-    before, after = architecture.widths[layer - 1 : layer + 1]
-    columns = before + 1 if layout.folded else before
-    return (after, columns) if layout.weights == "to_from" else (columns, after)
-
-
 def subject_shapes(architecture: Architecture, layout: Layout) -> dict[str, tuple[int, ...]]:
     """The shapes that the subject's gradients must have: W1, b1, … (only W's when the bias is folded or absent)."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for layer, units in enumerate(architecture.widths[1:], start=1):
-        shapes[f"W{layer}"] = weight_shape(architecture, layer, layout)
-        if not layout.folded and layout.bias != "none":
+    biases = not layout.folded and layout.bias != "none"
+    for layer, (before, units) in enumerate(pairwise(architecture.widths), start=1):
+        columns = before + 1 if layout.folded else before
+        shapes[f"W{layer}"] = (units, columns) if layout.weights == "to_from" else (columns, units)
+        if biases:
             shapes[f"b{layer}"] = bias_shape(units, layout)
     return shapes
 
