@@ -23,6 +23,8 @@ from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.protocol import Subject
 
 LEVELS = 8
+_GUARDED = 16.0
+"""1/p for the smallest probability p, divided by the roundings granted: a guard g in ln(p + g) moves a gradient by g/p."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +83,7 @@ def examine_operation(
 
 def rounding_guess(case: OperationCase, gradient: Arrays) -> dict[str, Array]:
     """Error bound of a claim without a trusted definition: some roundings of the largest component, tensor by tensor."""
-    u = unit_roundoff(case.dtype)
+    u = unit_roundoff(case.dtype) + _GUARDED * float(case.fixed.get("guard", 0.0))
     return {n: np.full(g.shape, 64 * u * float(np.max(np.abs(g), initial=0.0))) for n, g in gradient.items()}
 
 

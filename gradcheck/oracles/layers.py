@@ -38,7 +38,9 @@ def definition_of(case: OperationCase) -> Callable[[Mapping[str, Any], Any], Any
     layer, assignment = DEFINITIONS[str(case.fixed["layer"])], assignment_of(case.fixed)
     if assignment is None:
         return lambda p, xp: layer.define(p, case.fixed, xp)
-    return defined(layer, assignment, case.cotangent.shape)
+    define = defined(layer, assignment, case.cotangent.shape)
+    kept = {r.own: case.fixed[r.own] for r in assignment.roles if r.own in case.fixed}
+    return lambda p, xp: define({**kept, **p}, xp)
 
 
 def trusted_layer(case: OperationCase, dtype: str | None = None) -> tuple[TrustedOperation, float]:

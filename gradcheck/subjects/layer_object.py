@@ -133,7 +133,8 @@ class LayerObject:
             return f"{roles.forward} and {roles.backward}; x is kept fixed, no gradient of it is given"
         single = len(trial.shapes) == 1 and trial.shapes[0]["x"] != (5, 4)
         what = _READINGS[trial.reading] if trial.parameters else "no parameters"
-        return what + "; one sample a call" * single
+        first = "; no gradient of x is given, and none is asked for" * (trial.draws.get("x") == "real")
+        return what + "; one sample a call" * single + first
 
 
 def _readable(g: Any, call: Call, name: str) -> Any:

@@ -28,7 +28,7 @@ STATES = {
     "c": ("c", "c_prev", "cprev", "cell", "c0", "prev_c"),
 }
 TARGETS = _spelled(
-    "t y target targets label labels y_true ytrue truth actual y_actual expected true real tgt gt y_t desired"
+    "t ts ys y target targets label labels y_true ytrue truth actual y_actual expected true real tgt gt y_t desired"
 )
 
 Shapes = dict[str, tuple[int, ...]]
@@ -140,13 +140,26 @@ def _common(name: str) -> list[Any]:
     return []
 
 
+def _recurrent(short: str) -> list[Any]:
+    """Weights of a recurrent layer with one, three or four gates."""
+    width = INPUTS if short in _OF_X else OUTPUTS if short in _OF_H else 0
+    return [_ramp(width, gates * OUTPUTS) for gates in (1, 4, 3)] if width else []
+
+
+_OF_X = _spelled("wx wxh wih wix xw weightih weightsx wxs u wxg")
+_OF_H = _spelled("wh whh whx hw weighthh weightsh whs wr")
+
+
 def _dense(name: str, position: int) -> list[Any]:
     short = plain(name)
     ramp = np.linspace(-1.0, 1.1, INPUTS * OUTPUTS)
+    if weights := _recurrent(short):
+        return weights
     if short in _KERNELS:
         return [ramp.reshape(INPUTS, OUTPUTS), ramp.reshape(OUTPUTS, INPUTS)]
     if short in _BIASES:
-        return [ramp[:OUTPUTS], ramp[:OUTPUTS].reshape(1, -1), ramp[:OUTPUTS].reshape(-1, 1)]
+        biases = [ramp[:OUTPUTS], ramp[:OUTPUTS].reshape(1, -1), ramp[:OUTPUTS].reshape(-1, 1)]
+        return [*biases, *(_ramp(gates * OUTPUTS) for gates in (4, 3))]
     if short in _SCALES:
         return [ramp[:INPUTS], ramp[:INPUTS].reshape(1, -1)]
     if short in _IN:
@@ -219,7 +232,7 @@ def _sequence(name: str, position: int) -> list[Any]:
         return [STEPS]
     if short in _HEADS - {"h"}:
         return [2]
-    return [v for v in _dense(name, position) if not isinstance(v, np.ndarray)] or _dense(name, position)
+    return _dense(name, position)
 
 
 def _sequence_shapes(names: tuple[str, ...]) -> Iterator[Family]:
@@ -250,6 +263,7 @@ def _cost_shapes(names: tuple[str, ...]) -> Iterator[Family]:
     yield tuple(dict.fromkeys(names, (m, INPUTS)) for m in (5, 1, 3))
     yield tuple({n: (m, INPUTS) if n == "x" else (m,) for n in names} for m in (5, 2, 3))
     yield tuple(dict.fromkeys(names, (INPUTS, m)) for m in (5, 1, 3))
+    yield tuple({n: (m, STEPS, INPUTS) if n == "x" else (m, STEPS) for n in names} for m in (2, 1, 3))
 
 
 DENSE = Regime("dense", _dense, _dense_shapes)

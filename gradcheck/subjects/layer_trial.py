@@ -30,7 +30,19 @@ BACKWARD = spelled(
 )
 COST_FORWARD = [*FORWARD, "loss", "compute", "calculate", "cost"]
 COST_BACKWARD = [*BACKWARD, "grad", "gradient", "derivative", "prime", "delta"]
-RATES = ("lr", "learning_rate", "eta", "rate", "alpha", "step_size", "learningrate", "l_rate", "step")
+RATES = (
+    "lr",
+    "learning_rate",
+    "eta",
+    "rate",
+    "alpha",
+    "step_size",
+    "learningrate",
+    "l_rate",
+    "step",
+    "learn_rate",
+    "lrate",
+)
 OUTPUTS_KEPT = ("output", "outputs", "out", "y", "a", "result", "activations", "output_data")
 """Where an output is kept by a forward pass that returns nothing."""
 INPUT_GRADIENTS = spelled(
@@ -456,6 +468,8 @@ def _complete(trial: Trial, parameters: dict[str, Place], values: Sequence[Array
     recorder = Recorder(layer)
     held = {n: get(layer, p) for n, p in parameters.items()}
     result = trial.run_backward(layer, values, cotangents, ETAS[0], recorder)
+    if parameters and trial.differentiated == ("x",) and input_gradients(result, ("x",), layer)["x"] is None:
+        return _complete(replace(trial, draws={"x": "real"}), parameters, values, family)  # of a first layer
     _require_gradients(trial, input_gradients(result, trial.differentiated, layer))
     changed = [n for n, p in parameters.items() if not np.array_equal(before[n], get(layer, p))]
     places = {n: find_gradient(layer, p) for n, p in parameters.items()}

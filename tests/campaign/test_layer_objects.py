@@ -93,6 +93,47 @@ def test_another_convention_is_never_blamed(tmp_path, source):
     assert report.verdict == "pass", [f.detail for f in report.findings]
 
 
+def test_a_first_layer_need_not_give_a_gradient_of_its_input(tmp_path):
+    """Its parameters are judged, and the report says what was not."""
+    source = written.CONV.replace("return dx[:, :, p : dx.shape[2] - p, p : dx.shape[3] - p]", "return None")
+    report = report_of(tmp_path, source)
+    assert report.verdict == "pass"
+    assert recognised(report)[0] == "conv2d, stride = 1, pad = 0"
+    assert any("no gradient of x is given" in note for note in report.notes)
+    wrong = report_of(tmp_path, source.replace("dout.sum(axis=(0, 2, 3))", "2 * dout.sum(axis=(0, 2, 3))"))
+    assert [p.equation for p in wrong.findings[0].places] == ["gradient of b"]
+
+
+def test_an_object_that_computes_in_float32_gets_bounds_of_that(tmp_path):
+    """Right to seven digits is right there; a wrong row is found."""
+    source = written.EMBEDDING.replace("return self.W[ids]", "return self.W[ids].astype('f')")
+    assert report_of(tmp_path, source).verdict == "pass"
+    assert report_of(tmp_path, source.replace("self.ids, dout)", "self.ids, 1.001 * dout)")).verdict == "fail"
+
+
+def test_a_mistake_at_ties_alone_gets_no_name_of_another(tmp_path):
+    """Each of several equal numbers in a window gets the whole: nothing is wrong elsewhere, and nothing else is named."""
+    one = "            u, v = divmod(where[n, c, i, j], self.size)\n            dx[n"
+    assert one in written.POOL
+    each = (
+        "            for m in np.flatnonzero(self.flat[n, c, i, j] == self.flat[n, c, i, j].max()):\n"
+        "                u, v = divmod(m, self.size)\n                dx[n"
+    )
+    source = written.POOL.replace(one, each)
+    finding = report_of(tmp_path, source).findings[0]
+    assert "one gets the cotangent" in finding.detail
+    assert not finding.explanations
+
+
+def test_an_unknown_cost_may_guard_its_logarithm(tmp_path):
+    """A gradient without the guard is no mistake; one that forgets the average is."""
+    source = written.SOFTMAX_LOSS.replace("np.sum(t * np", "0.5 * np.sum(t * np").replace(
+        "(self.y - self.t) /", "0.5 * (self.y - self.t) /"
+    )
+    assert report_of(tmp_path, source).verdict == "pass"
+    assert report_of(tmp_path, source.replace(") / len(self.y)", ")")).verdict == "fail"
+
+
 def test_a_stated_layer_judges_the_forward_pass_too(tmp_path):
     """Said to be affine, a factor of 1.01 is a finding; not said, it is a layer of its own."""
     source = written.DENSE.replace("x @ self.W + self.b", "1.01 * (x @ self.W + self.b)")

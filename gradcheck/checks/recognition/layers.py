@@ -270,14 +270,15 @@ def _cost(asked: Asked) -> Iterator[Assignment]:
     if asked.inputs != ("x",) or asked.parameters or asked.output or len(asked.constants) != 1:
         return
     target, how = next(iter(asked.constants.items()))
-    classes = asked.shapes["x"][-1]
+    classes = asked.shapes["x"][-1] if asked.shapes["x"] else 0
     if how in ("one_hot", "classes"):
         settings = {"classes": classes} if how == "classes" else {}
-        roles, constants = (Role("x", "x"),), {target: "targets"}
+        flat: tuple[Move, ...] = (("last",),) if len(asked.shapes["x"]) > 2 else ()
+        roles, constants = (Role("x", "x", flat),), {target: "targets"}
         yield Assignment("softmax_cross_entropy", settings, roles, constants=constants)
         for guard in dict.fromkeys([*(n for n in asked.numbers if 0 < n < 1e-3), *GUARDS]):
             yield Assignment("guarded_cross_entropy", {**settings, "guard": guard}, roles, constants=constants)
-    if how == "classes":
+    if how == "classes" and len(asked.shapes["x"]) == 2:
         yield Assignment("hinge", {}, (Role("x", "x"),), constants={target: "targets"})
 
 

@@ -20,8 +20,8 @@ from gradcheck.networks.layers.layer import Layer, Settings
 from gradcheck.numerics import Array
 
 Move = tuple[str, *tuple[int, ...]]
-"""A rearrangement: axes p0 p1 … · rows a b · flat (m, …) -> (m, −1) · vector -> (−1,) · one (…) -> (1, …) · step (n, d)
--> (n, 1, d) · flip, of the last two axes · zeros k, a state (n, k) of zeros · nothing, a bias of zeros."""
+"""A rearrangement: axes p0 p1 … · rows a b · flat (m, …) -> (m, −1) · last -> (−1, d) · vector -> (−1,) · one (…) -> (1, …)
+· step (n, d) -> (n, 1, d) · flip, of the last two axes · zeros k, a state (n, k) of zeros · nothing, a bias of zeros."""
 ADDED = "+"
 
 
@@ -87,6 +87,7 @@ _MOVES: Mapping[str, Callable[[Any, list[int], Any], Any]] = {
     "axes": lambda a, n, xp: xp.transpose(a, tuple(n)),
     "rows": lambda a, n, xp: a[n[0] : n[1]],
     "flat": lambda a, n, xp: a.reshape((a.shape[0], -1)),
+    "last": lambda a, n, xp: a.reshape((-1, a.shape[-1])),
     "vector": lambda a, n, xp: a.reshape((-1,)),
     "one": lambda a, n, xp: a[None],
     "step": lambda a, n, xp: a[:, None],
@@ -157,6 +158,6 @@ def _settings(assignment: Assignment) -> dict[str, Any]:
     """With the constants under the names that the definition has for them; classes as one-hot rows where it wants those."""
     renamed = {n: s for n, s in assignment.constants.items() if n in assignment.settings}
     told = {renamed.get(n, n): v for n, v in assignment.settings.items()}
-    if assignment.layer in ("softmax_cross_entropy", "guarded_cross_entropy") and np.ndim(told["targets"]) == 1:
-        told["targets"] = np.eye(int(told.pop("classes")))[np.asarray(told["targets"])]
+    if "classes" in told:
+        told["targets"] = np.eye(int(told.pop("classes")))[np.ravel(told["targets"])]
     return told
