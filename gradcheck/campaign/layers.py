@@ -31,7 +31,7 @@ STRUCTURES = 47
 """Structures (sizes and settings) of one campaign: tracing one costs a hundred times what a case of it costs."""
 _TRIES = 20
 _SEEN = 3
-_QUIET = frozenset({"layout", "time_major", "weights", "bias", "kernel"})
+_QUIET = frozenset({"layout", "time_major", "weights", "bias", "kernel", "axes"})
 """Settings that are worth a word only where they are not the usual ones."""
 Verify = Callable[..., Outcome]
 

@@ -23,8 +23,9 @@ from gradcheck.subjects.binding import Binding, bind, signature_text
 from gradcheck.subjects.failures import subject_code
 from gradcheck.subjects.layer_pairs import LayerPair, layer_pair
 from gradcheck.subjects.layout import Layout, operation_to_subject, samples_to_subject
-from gradcheck.subjects.match import Match
+from gradcheck.subjects.match import Match, own_classes
 from gradcheck.subjects.protocol import Call, Malformed, Offer
+from gradcheck.subjects.tensors import as_function
 
 NAME = "forward_backward"
 TEMPLATE = '''\
@@ -249,6 +250,11 @@ def find_pairs(members: Mapping[str, Any]) -> dict[str, Pair]:
         backward = next((functions[n] for n in (f"{stem}_backward", f"backward_{stem}") if n in functions), None)
         if forward and backward:
             pairs[stem] = (forward, backward)
+    for name, cls in own_classes(members).items():  # a class that only groups them
+        static = [inspect.getattr_static(cls, n, None) for n in ("forward", "backward")]
+        functions_of = [f.__func__ for f in static if isinstance(f, staticmethod)]
+        if len(functions_of) == 2:
+            pairs[name] = (as_function(functions_of[0]), as_function(functions_of[1]))
     for name, backward in functions.items():  # conv_backward_naive with conv_forward_naive
         forward = functions.get(name.replace("_backward_", "_forward_"))
         if "_backward_" in name and forward is not None:

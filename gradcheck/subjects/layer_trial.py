@@ -23,6 +23,7 @@ from gradcheck.subjects.protocol import Malformed
 from gradcheck.subjects.recorders import Recorder
 from gradcheck.subjects.source import tree_of, words
 from gradcheck.subjects.spellings import VALUE_KEYS, Place, arrays_in, find_gradient, get, is_gradient, members_in, put
+from gradcheck.subjects.tensors import as_array, computes_with_tensors, on_arrays
 
 FORWARD = spelled("forward forward_propagation forward_pass forward_prop fprop feed_forward feedforward __call__")
 BACKWARD = spelled(
@@ -64,7 +65,7 @@ class Trial:
     optimizer: the name of backward's optimizer object. turn: what the cotangent is reshaped to for backward, where it must be.
     draws: how inputs are drawn that are not Gaussian, or not differentiated; see `campaign.layer_objects.constant`.
     cost: whether it gives one number; its backward then takes the cotangent, nothing, or what forward took.
-    numbers: numbers that occur in the object and in its source.
+    numbers: numbers that occur in the object and in its source. tensors: whether it computes with torch tensors.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Trial:
     draws: Mapping[str, str] = field(default_factory=dict)
     cost: bool = False
     numbers: tuple[float, ...] = ()
+    tensors: bool = False
 
     @property
     def differentiated(self) -> tuple[str, ...]:
@@ -101,10 +103,13 @@ class Trial:
 
     def results(self, layer: Any, inputs: Sequence[Array]) -> Any:
         """What the forward pass returned, or stored where it returns nothing."""
-        result = getattr(layer, self.forward)(*inputs)
+        result = self._called(getattr(layer, self.forward), *inputs)
         if result is not None:
             return result
-        return next((a for n in OUTPUTS_KEPT if (a := getattr(layer, n, None)) is not None), None)
+        return next((as_array(a) for n in OUTPUTS_KEPT if (a := getattr(layer, n, None)) is not None), None)
+
+    def _called(self, method: Any, *values: Any, **named: Any) -> Any:
+        return on_arrays(method)(*values, **named) if self.tensors else method(*values, **named)
 
     def pull(self, layer: Any, inputs: Sequence[Array], cotangent: Array, rate: float = ETAS[0]) -> dict[str, Any]:
         """Forward, then backward: the gradients of inputs and parameters as they came."""
@@ -133,17 +138,17 @@ class Trial:
         if self.optimizer:
             keywords[self.optimizer] = recorder
         turned = [c if self.turn is None else c.reshape(self.turn) for c in cotangents]
-        return getattr(layer, self.backward)(*turned, **keywords)
+        return self._called(getattr(layer, self.backward), *turned, **keywords)
 
     def _cost_backward(self, layer: Any, inputs: Sequence[Array], cotangent: Array) -> Any:
         """The gradient of a cost times its cotangent, whether or not its backward takes one: it may stand at the end only."""
         backward = getattr(layer, self.backward)
         taken = required(getattr(type(layer), self.backward))
         if len(taken) == 1 and len(self.inputs) > 1:
-            return backward(cotangent)
+            return self._called(backward, cotangent)
         given = dict(zip(sorted(self.inputs, key=lambda n: n == "t"), sorted_by(self.inputs, inputs), strict=True))
         words = [given["t" if n.lower() in TARGETS else "x"] for n in taken]
-        result = backward(*words)
+        result = self._called(backward, *words)
         return result if result is None else np.asarray(result) * cotangent
 
 
@@ -172,7 +177,7 @@ def sorted_by(names: Sequence[str], inputs: Sequence[Array]) -> list[Array]:
 def input_gradients(result: Any, inputs: Sequence[str], layer: Any = None) -> dict[str, Any]:
     """dx, or the first of the tuple that backward returned, one for each input; from the object where it returned nothing."""
     if result is None and len(inputs) == 1:
-        result = next((g for n in INPUT_GRADIENTS if (g := getattr(layer, n, None)) is not None), None)
+        result = next((as_array(g) for n in INPUT_GRADIENTS if (g := getattr(layer, n, None)) is not None), None)
     several = list(result) if isinstance(result, (tuple, list)) else [result]
     if len(several) < len(inputs):
         msg = f"expected {', '.join('d' + n for n in inputs)}; backward returned {len(several)} values"
@@ -346,10 +351,12 @@ def instances(cls: type, regime: Regime = DENSE, settings: Mapping[str, Any] | N
     """Instances constructed from sizes, or from arrays in the customary shapes; settings: those that are said."""
     construct, said = inspect.getattr_static(cls, "__init__"), dict(settings or {})
     names = [] if construct is object.__init__ else [n for n in required(construct) if n not in said]
+    torches = computes_with_tensors(cls)
     for values in islice(product(*(regime.values(n, k) for k, n in enumerate(names))), _MOST):
         try:
             with subject_code():
-                instance = cls(**dict(zip(names, copy.deepcopy(values), strict=True)), **said)
+                given = {**dict(zip(names, copy.deepcopy(values), strict=True)), **said}
+                instance = on_arrays(cls)(**given) if torches else cls(**given)
         except (SubjectError, Malformed):
             continue
         for place, a in values_in(instance):
@@ -414,6 +421,7 @@ def fits(
         plain = Trial(
             name, template, *methods, inputs, {}, {}, "stored", (), rate, optimizer, turn, told, "t" in inputs
         )
+        plain = replace(plain, tensors=computes_with_tensors(type(template)))
         try:
             with subject_code():
                 parameters = _parameters(plain, values)
@@ -450,12 +458,16 @@ def _parameters(trial: Trial, values: Sequence[Array]) -> dict[str, Place]:
             get(layer, place)[...] = a + 0.25
         moved = trial.run(layer, copy.deepcopy(values))
         if not np.array_equal(moved, base):
-            known = next((n for n, p in found.items() if get(trial.template, p) is a), None)
+            known = next((n for n, p in found.items() if _one_array(get(trial.template, p), a)), None)
             if known is None:
                 own = place[:-1] if place[-1] in VALUE_KEYS and place[1:] else place
                 plain = own[-1] not in (*found, *trial.inputs) and not any(step.isdigit() for step in own)
                 found[own[-1] if plain else "_".join(own)] = place
     return found
+
+
+def _one_array(one: Array, other: Array) -> bool:
+    return one is other or (one.shape == other.shape and one.ctypes.data == other.ctypes.data and one.size > 0)
 
 
 def _complete(trial: Trial, parameters: dict[str, Place], values: Sequence[Array], family: Family) -> Trial:

@@ -27,6 +27,7 @@ from gradcheck.subjects.binding import signature_text
 from gradcheck.subjects.failures import details, outside_frames, place, subject_code, subject_error, summary
 from gradcheck.subjects.siblings import rewriting
 from gradcheck.subjects.sources import BUILTINS_OF_2, parsed, units_of
+from gradcheck.subjects.tensors import NAMED, of_arrays
 
 NOTES = "__gradcheck_notes__"
 """The member that holds what was rewritten or skipped while a file was loaded, one line each."""
@@ -75,11 +76,14 @@ def load(path: str, object_name: str | None = None) -> Mapping[str, Any]:
 
     Raises UsageError where there is no such file, and SubjectError of kind "load" or "exit" with the line in the file.
     """
-    module = execute(check_path(path))
+    members = of_arrays(vars(execute(check_path(path))))
+    if members.get(NAMED):
+        told = f"computes with torch tensors: {', '.join(members[NAMED])}"
+        members = {**members, NOTES: (*members.get(NOTES, ()), told)}
     if not object_name:
-        return vars(module)
-    found = resolve(vars(module), object_name, path)
-    notes = vars(module).get(NOTES)
+        return members
+    found = resolve(members, object_name, path)
+    notes = members.get(NOTES)
     return {**found, NOTES: notes} if notes else found
 
 
@@ -311,6 +315,7 @@ def _import_error(error: ImportError) -> SubjectError:
     message = f"{summary(error)}{place(frames)}"
     if isinstance(error, ModuleNotFoundError) and error.name:
         hint = "; that is a module of Python 2" if error.name in _PYTHON_2_NAMES else ""
+        hint = "; install gradcheck[torch]" if error.name == "torch" else hint
         message = f"it needs the module {error.name!r}, which is not installed{hint} ({message})"
     return SubjectError("load", message, details=details(error, frames))
 

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck.numerics import Array
+from gradcheck.subjects.arrays import is_tensor
+from gradcheck.subjects.tensors import as_array, tensors
 
 Place = tuple[str, ...]
 GRADIENT_HOLDERS = ("grads", "grad", "gradients", "gradient", "dparams", "d", "derivatives", "deltas", "nabla", "diffs")
@@ -42,7 +44,8 @@ def arrays_in(thing: Any, depth: int = 3) -> Iterator[tuple[Place, Array]]:
     """Arrays of floating-point numbers in an object's attributes, dictionaries and inner objects, by place."""
     if depth == 0:
         return
-    for name, value in members_in(thing):
+    for name, held in members_in(thing):
+        value = as_array(held)
         if isinstance(value, np.ndarray):
             if value.dtype.kind == "f" and value.ndim and value.size:
                 yield (name,), value
@@ -79,12 +82,14 @@ def get(thing: Any, place: Place) -> Any:
             thing = thing[int(name)] if name.isdigit() and int(name) < len(thing) else None
         else:
             thing = thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None)
-    return thing
+    return as_array(thing)
 
 
 def put(thing: Any, place: Place, value: Any) -> None:
     """Replace what is at a place; left alone where it cannot be assigned (an element of a tuple)."""
     holder, last = get(thing, place[:-1]) if place[:-1] else thing, place[-1]
+    current = dict(members_in(holder)).get(last)
+    value = tensors(value) if is_tensor(current) else value
     if isinstance(holder, list):
         holder[int(last)] = value
     elif isinstance(holder, dict):

@@ -82,7 +82,9 @@ def draw_eval(dice: Dice) -> tuple[dict[str, Array], dict[str, Any]]:
 def draw_rows(dice: Dice) -> tuple[dict[str, Array], dict[str, Any]]:
     """Rows with different means and scales, with two or three axes."""
     d, m = dice.size(3, 5), dice.size(1, 4)
-    shape = (m, d) if dice.setting("axes", 2, 3) == 2 else (m, dice.size(2, 3), d)
+    axes = dice.setting("axes", 2, 3)
+    axes = dice.size(2, 3) if axes == "any" else axes
+    shape = (m, d) if axes == 2 else (m, dice.size(2, 3), d)
     x = dice.normal(*shape) * (1 + dice.normal(*shape[:-1], 1) ** 2) + dice.normal(*shape[:-1], 1)
     return {"x": x, **_affine(dice, d)}, {"eps": dice.setting("eps", 1e-5, 1e-3)}
 
@@ -98,9 +100,14 @@ RUNNING = {
     "variance": ("running_var", "variance", "var", "moving_var"),
 }
 UNSAID = {"eps": EPSILONS}
+ROWS: Mapping[str, tuple[Any, ...]] = {**UNSAID, "axes": ("any", 3, 2)}
 THREE = ("x", "gamma", "beta")
+AS_WEIGHTS = {
+    "gamma": ("gamma", "g", "scale", "w", "W", "weight"),
+    "beta": ("beta", "shift", "b", "B", "bias"),
+}
 BATCH = Layer("batchnorm", ("batchnorm", "batch_norm", "bn", "batchnorm2d", "batchnorm_forward", "spatial_batchnorm"), THREE, batch_train, draw_batch, optional=("eps",), unsaid=UNSAID)  # fmt: skip
 BATCH_4D = Layer("batchnorm_4d", ("spatial_batchnorm", "batchnorm2d", "batchnorm_4d", "batchnorm", "batch_norm"), THREE, batch_train, draw_batch_4d, optional=("eps", "layout"), unsaid={"layout": LAYOUTS, **UNSAID}, canonical=image)  # fmt: skip
 BATCH_EVAL = Layer("batchnorm_eval", ("batchnorm_eval", "batchnorm_test", "batchnorm", "batch_norm"), THREE, batch_eval, draw_eval, RUNNING, ("eps",), UNSAID)  # fmt: skip
-LAYER = Layer("layernorm", ("layernorm", "layer_norm", "ln"), THREE, layer_norm, draw_rows, optional=("eps",), unsaid=UNSAID)  # fmt: skip
-RMS = Layer("rmsnorm", ("rmsnorm", "rms_norm", "rms"), ("x", "gamma"), rms_norm, draw_rms, {"gamma": ("gamma", "g", "w", "weight", "scale")}, ("eps",), UNSAID)  # fmt: skip
+LAYER = Layer("layernorm", ("layernorm", "layer_norm", "ln"), THREE, layer_norm, draw_rows, AS_WEIGHTS, optional=("eps",), unsaid=ROWS)  # fmt: skip
+RMS = Layer("rmsnorm", ("rmsnorm", "rms_norm", "rms"), ("x", "gamma"), rms_norm, draw_rms, {"gamma": ("gamma", "g", "w", "weight", "scale")}, ("eps",), ROWS)  # fmt: skip
