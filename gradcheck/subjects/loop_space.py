@@ -14,44 +14,12 @@ import numpy as np
 from gradcheck.errors import SubjectError
 from gradcheck.numerics import Array
 from gradcheck.subjects.binding import Binding, bind, meaning_of
-from gradcheck.subjects.flat_calls import SYNONYMS as SIZES
 from gradcheck.subjects.gradient_names import name_of
-from gradcheck.subjects.layer_trial import ETAS, RATES
+from gradcheck.subjects.layer_trial import ETAS
 from gradcheck.subjects.loop_text import bases, last_name, stores
-from gradcheck.subjects.model_calls import CONSTRUCTOR, WORDS
-from gradcheck.subjects.training import MEANINGS
-from gradcheck.subjects.training_loops import BATCH, Loop, Space
-
-_DATA = {
-    "X": tuple(dict.fromkeys((*MEANINGS["X"], *WORDS["X"], "train_X", "train_x", "input_array", "inputs_array", "x_data"))),
-    "y": tuple(dict.fromkeys((*MEANINGS["y"], *WORDS["Y"], "train_y", "train_Y", "output_array", "y_data", "y_enc"))),
-    "X too": ("X_valid", "X_val", "X_test", "x_test", "x_val", "X_validation", "test_X", "val_X", "test_x"),
-    "y too": ("y_valid", "y_val", "y_test", "Y_test", "y_validation", "test_y", "val_y", "Y_val"),
-}  # fmt: skip
-_ONE = (*MEANINGS["one"], "num_passes", "n_epoch", "steps", "max_iter", "iteration", "nb_epochs", "n_iters", "n_iterations",
-        "num_iters", "epochs_num", "train_round", "nepochs", "maxiter", "max_epochs", "max_iterations")  # fmt: skip
-_HIDDEN = (*CONSTRUCTOR["hidden"], *SIZES["hidden"])
-MEANING = {
-    **_DATA,
-    **{m: SIZES[m] for m in ("input", "labels", "sizes", "hiddens")},
-    "hidden": _HIDDEN,
-    "rate": RATES,
-    "batch": tuple(BATCH),
-    "one": _ONE,
-    "shuffle": ("shuffle", "shuffled", "do_shuffle"),
-    "l2": ("lambda_", "lambd", "lam", "lmbda", "reg_lambda", "l2", "reg"),
-}
-"""What a function's arguments mean."""
-OF_CONSTRUCTOR = {**{k: v for k, v in CONSTRUCTOR.items() if k != "rate"}, **MEANING, "input": CONSTRUCTOR["input"],
-                  "labels": CONSTRUCTOR["labels"], "sizes": CONSTRUCTOR["sizes"]}  # fmt: skip
-OF_NUMBERS = {
-    "rate": RATES,
-    "batch": tuple(BATCH),
-    "input": (*SIZES["input"], "nn_input_dim", "D_in"),
-    "labels": (*SIZES["labels"], "nn_output_dim", "D_out"),
-    "hidden": (*SIZES["hidden"], "nn_hdim", "H"),
-}
-"""What numbers in the file that the loop reads mean."""
+from gradcheck.subjects.loop_words import DATA, MEANING, OF_CONSTRUCTOR, OF_NUMBERS
+from gradcheck.subjects.model_calls import WORDS
+from gradcheck.subjects.training_loops import Loop, Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +48,7 @@ def data_of(loop: Loop, members: Mapping[str, Any]) -> Data | None:
     arrays = {n for n, v in members.items() if isinstance(v, np.ndarray) and v.ndim in (1, 2)}
     lost = {n for n in bases(loop.reads) if n not in members and n not in _assigned(loop)}
     for names in (arrays, arrays | lost):
-        found = [next((n for n in _DATA[m] if n in names - loop.updated), None) for m in ("X", "y")]
+        found = [next((n for n in DATA[m] if n in names - loop.updated), None) for m in ("X", "y")]
         if found[0] and found[1] and found[0] != found[1]:
             return Data(found[0], found[1], rate)
     return None

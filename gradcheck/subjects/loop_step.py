@@ -16,7 +16,6 @@ from gradcheck.subjects.failures import subject_code
 from gradcheck.subjects.layer_trial import ETAS
 from gradcheck.subjects.layout import (
     Layout,
-    gradient_to_trusted,
     parameters_to_subject,
     samples_to_subject,
     subject_shapes,
@@ -26,6 +25,7 @@ from gradcheck.subjects.loop_watch import Watch
 from gradcheck.subjects.model_calls import LAYOUTS, labels_of
 from gradcheck.subjects.placement import placed
 from gradcheck.subjects.protocol import Call, Malformed, Offer
+from gradcheck.subjects.sample_order import moved, one_after_another, samples_of
 from gradcheck.subjects.spellings import Place, get
 from gradcheck.subjects.training_loops import Loop, Space, state
 from gradcheck.subjects.trial import magnified, small_case
@@ -49,12 +49,8 @@ class TrainingScript:
     layouts: tuple[Layout, ...] = LAYOUTS
     shows_output: bool = True
     counts_classes: bool = False
+    single: bool = False
     _places: dict[Layout, dict[str, Place]] = field(default_factory=dict)
-
-    @property
-    def single(self) -> bool:
-        """Whether the loop goes over samples, so that it gets one at a time."""
-        return self.loop.over_samples({self.data.x, self.data.y})
 
     @property
     def offer(self) -> Offer:
@@ -174,18 +170,25 @@ class TrainingScript:
         case = self._trial(5)
         try:
             with subject_code():
-                watch, moved = self.ran(next(iter(self._cases(case))), layout, ETAS[0])
+                watch, change = self.ran(next(iter(self._cases(case))), layout, ETAS[0])
         except (SubjectError, Malformed) as error:
             reasons[error.problem.message if isinstance(error, Malformed) else error.message] = None
             return False
-        still = [n for n, d in moved.items() if not np.any(d)]
+        still = [n for n, d in change.items() if not np.any(d)]
         if still:
             reasons[f"one step does not move {', '.join(still)}"] = None
             return False
         self.shows_output = watch.seen is not None
         return True
 
-    def count_classes(self, layout: Layout) -> None:
+    def learn(self, layout: Layout) -> None:
+        """Find out whether it takes one sample after another. Raises SubjectError where its update is an optimiser's."""
+        self.single = one_after_another(lambda c: self.step(c, layout, ETAS[0]), self._trial(5), layout)
+        if self.data.labels and self.widths is None:
+            self._count_classes(layout)
+        self._require_plain_descent(layout)
+
+    def _count_classes(self, layout: Layout) -> None:
         """Find out whether the number of outputs is that of the classes among the labels: then two of them are checked."""
         case = self._trial(5)
         alike = replace(case, targets=np.eye(len(case.targets))[:, np.zeros(5, dtype=int)])
@@ -198,15 +201,14 @@ class TrainingScript:
     def _cases(self, case: Case) -> list[Case]:
         if not self.single:
             return [case]
-        columns = range(case.samples)
-        return [replace(case, inputs=case.inputs[:, [s]], targets=case.targets[:, [s]]) for s in columns]
+        return [samples_of(case, [s]) for s in range(case.samples)]
 
     def _trial(self, samples: int) -> Case:
         case = small_case(self.depth, self.outputs[1] or 2, self.widths, samples)
         n = case.architecture.widths[-1]
         return replace(case, targets=np.eye(n)[:, np.arange(samples) % n]) if self.data.labels else case
 
-    def require_plain_descent(self, layout: Layout) -> None:
+    def _require_plain_descent(self, layout: Layout) -> None:
         """Raise SubjectError where the update is that of an optimiser."""
         case = self._trial(1 if self.single else 5)
 
@@ -214,8 +216,7 @@ class TrainingScript:
             return self.step(magnified(case, factor, self.data.labels), layout, rate, repeat)
 
         def fresh_after(displacement: Mapping[str, Array]) -> Step:
-            moved = gradient_to_trusted(displacement, layout)
-            return self.step(case.at({n: a - moved.get(n, 0.0) for n, a in case.parameters.items()}), layout, ETAS[0])
+            return self.step(moved(case, displacement, layout), layout, ETAS[0])
 
         require_plain(step, fresh_after, ("W1",) if self.data.labels else None)
 

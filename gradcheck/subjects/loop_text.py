@@ -47,15 +47,6 @@ def last_name(name: str) -> str:
     return name.rstrip("]'\"").rpartition("['")[2].rpartition(".")[2]
 
 
-def depending(statements: Iterable[ast.stmt], data: set[str], kept: set[str]) -> set[str]:
-    """`data`, and what is computed from it in assignments; names in `kept` never."""
-    known = set(data)
-    for written, value in (pair for s in statements for pair in assignments(s)):
-        if loads(value) & known:
-            known |= {n for n in written if not bases([n]) & kept or "." in n}
-    return known
-
-
 def assignments(node: ast.AST) -> Iterator[tuple[set[str], ast.expr]]:
     """What an assignment writes to, with its value; x, y = a, b as two."""
     for target in node.targets if isinstance(node, ast.Assign) else ():

@@ -14,7 +14,9 @@ from gradcheck.errors import SubjectError
 from gradcheck.numerics import Array
 from gradcheck.subjects.spellings import Place, arrays_in, is_gradient, put
 
-_PARAMETER = re.compile(r"(?i)(^w(\d|_|$|[ihox])|weight|^b(\d|_|$|[ihoy])|bias|^syn|^theta|^l?\d+$|^kernel)")
+_PARAMETER = re.compile(r"(?i:^w(\d|_|$|[ihox])|weight|^b(\d|_|$|[ihoy])|bias|^syn|^theta|^l?\d+$|^kernel)|^[WVU]$|^[wv]0$")
+    r"(?i)(^w(\d|_|$|[ihox])|weight|^b(\d|_|$|[ihoy])|bias|^syn|^theta|^l?\d+$|^kernel)|^[WVU]$|^[wv]0$"
+)
 _BIAS = re.compile(r"(?i)b(\d|_|$|[ihoy])|.*bias")
 _NOT = re.compile(
     r"(?i)^(d|delta|grad|nabla|v|m|s|prev|old|last|best|velocity|momentum|init)_?(?=w|b)"
@@ -61,8 +63,14 @@ def fixed_widths(net: Any) -> tuple[int, ...] | None:
 
 
 def placed(net: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Place]:
-    """Where each parameter is: the first arrays, in the object's order, with its shape. Raises SubjectError."""
+    """Where each parameter is: the first arrays, in the object's order, with its shape. Raises SubjectError.
+
+    Where no name says what is a bias, shapes that are all different do.
+    """
     free = parameters_in(net)
+    places = [p for p, a in free if a.shape in shapes.values()]
+    if len(set(shapes.values())) == len(shapes) == len(free) == len(places) and not any(is_bias(p) for p in places):
+        return {n: next(p for p, a in free if a.shape == shape) for n, shape in shapes.items()}
     places: dict[str, Place] = {}
     for name, shape in shapes.items():
         fit = next((k for k, (p, a) in enumerate(free) if a.shape == shape and (name[0] == "b") == is_bias(p)), None)

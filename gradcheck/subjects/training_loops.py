@@ -21,32 +21,17 @@ from gradcheck.subjects.loop_text import (
     ORDER,
     InOrder,
     bases,
-    depending,
     in_order,
-    last_name,
     loads,
     stores,
     targets_in,
     unmangled,
 )
 from gradcheck.subjects.loop_watch import SEE, Watch, watched
-from gradcheck.subjects.placement import is_parameter, parameters_in
+from gradcheck.subjects.placement import parameters_in
 from gradcheck.subjects.sources import parsed, units_of
 
 ONCE = "__gradcheck_once__"
-BATCH = frozenset(
-    {
-        "batch_size",
-        "minibatch_size",
-        "mini_batch_size",
-        "batchsize",
-        "minibatch",
-        "mini_batch",
-        "batch",
-        "bs",
-        "n_batch",
-    }
-)
 Space = dict[str, Any]
 
 
@@ -87,16 +72,6 @@ class Loop:
         """Every dotted name that the loop and what is before it read."""
         return set().union(*(loads(s) for s in (*self.before, self.loop)))
 
-    def over_samples(self, data: set[str]) -> bool:
-        """Whether it, or a loop in it, goes over what depends on the samples one by one: their number, or their order.
-
-        A loop over batches takes all samples in one batch, as its size is set.
-        """
-        fixed = {n for n in self.updated if n != self.this}
-        known = {n for n in depending([*self.before, *self.loop.body], data, fixed) if not is_parameter(last_name(n))}
-        inside = [n.iter for n in ast.walk(self.loop) if isinstance(n, ast.For)]
-        return any(loads(items) & known and not _batched(items) for items in inside)
-
     def rerun(self, space: Space, tainted: Iterable[str], kept: Iterable[str]) -> None:
         """Run again the assignments before the loop that depend on the samples; `kept` names stay as they are."""
         known, fixed = set(tainted), set(kept) | set(tainted)
@@ -118,10 +93,6 @@ class Loop:
         space[SEE] = watch = Watch(shape)
         _run(_first(self, x, y, _file(space)), space)
         return watch
-
-
-def _batched(items: ast.expr) -> bool:
-    return any(last_name(n) in BATCH for n in loads(items))
 
 
 def loops_of(path: Path, tree: ast.Module | None = None) -> Iterator[Loop]:

@@ -80,9 +80,7 @@ def _tried(loop: Loop, members: Mapping[str, Any], name: str) -> TrainingScript 
             good = [layout for layout in LAYOUTS if adapter.runs(layout, reasons)]
             if good:
                 adapter.layouts = tuple(good)
-                if labels and adapter.widths is None:
-                    adapter.count_classes(good[0])
-                adapter.require_plain_descent(good[0])
+                adapter.learn(good[0])
                 return adapter
     plain = "it updates nothing that is a parameter by its name"
     return next(iter(sorted(reasons, key=lambda r: r.startswith("it holds no"))), plain)

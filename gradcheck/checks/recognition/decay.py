@@ -4,14 +4,14 @@ A gradient that is off by one multiple of the weights, the same in every layer a
 convention. It must not judge anything else that differs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from gradcheck.checks.recognition.experiments import Experiments
 from gradcheck.checks.recognition.scales import AGREE, close, multiple
-from gradcheck.errors import FATAL, SubjectError
+from gradcheck.errors import SubjectError
 from gradcheck.networks import L2_FORMS, Activation, Case, Regularisation, with_regularisation
 from gradcheck.networks.repertoire import Head
 from gradcheck.numerics import Arrays
@@ -27,8 +27,8 @@ _VISIBLE = 1e-9
 def decay_of_claims(e: Experiments, hidden: Activation, head: Head, layout: Layout) -> tuple[str, bool]:
     """The form of the L2 term, and whether it holds the biases, from the difference that λ makes to the gradient."""
     cases = [e.plain(hidden, head, e.first_depth(), s, layout) for s in e.shapes()]
-    claims = [_claims(e, _at(c, STRENGTH), layout) for c in cases]
-    plain = [_claims(e, _at(c, 0.0), layout) for c in cases]
+    claims = [e.claims(_at(c, STRENGTH), layout) for c in cases]
+    plain = [e.claims(_at(c, 0.0), layout) for c in cases]
     rests = [{n: a[n] - b[n] for n in b} for a, b in zip(claims, plain, strict=True) if a and b]
     if len(rests) < len(cases) or not any(np.any(r) for rest in rests for r in rest.values()):
         return "none", False
@@ -51,7 +51,7 @@ def decay_of_file(e: Experiments, hidden: Activation, head: Head, layout: Layout
     depth = e.first_depth()
     cases = [e.case(hidden, (head.activation, head.cost), depth, s, bias=layout.bias != "none") for s in e.shapes()]
     cases = [replace(c, architecture=replace(c.architecture, scale=head.scale)) for c in cases]
-    claims = [_claims(e, c, layout) for c in cases]
+    claims = [e.claims(c, layout) for c in cases]
     names = [f"W{l}" for l in range(depth, 0, -1)]
     found: dict[str, tuple[str, float] | None] = {}
     for name in names:
@@ -96,14 +96,3 @@ def _share(case: Case, claim: Arrays | None, name: str) -> float | None:
 
 def _at(case: Case, strength: float) -> Case:
     return replace(case, architecture=with_regularisation(case.architecture, strength))
-
-
-def _claims(e: Experiments, case: Case, layout: Layout) -> Arrays | None:
-    """The claimed gradient; None where there is none."""
-    try:
-        found: Mapping[str, np.ndarray] = e.subject.vjp(case, layout)[1](case.cotangent).gradient
-    except SubjectError as error:
-        if error.kind in FATAL or error.kind == "unrecognised":
-            raise
-        return None
-    return found

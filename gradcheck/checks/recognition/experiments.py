@@ -15,7 +15,7 @@ from gradcheck.errors import FATAL, SubjectError
 from gradcheck.networks import COSTS, Activation, Architecture, Case, Cost, Dense, builtin_activations, legal
 from gradcheck.networks.repertoire import Head, hidden_activations
 from gradcheck.networks.sampling import sample_case, with_labels
-from gradcheck.numerics import Array
+from gradcheck.numerics import Array, Arrays
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.protocol import Offer, Subject
 
@@ -120,7 +120,21 @@ class Experiments:
     def runs(self, case: Case, layout: Layout) -> bool:
         if self.offer.declares_cost:
             return self.values([case], layout) is not None
+        if not self.offer.declares_output:
+            return self.claims(case, layout) is not None
         return self.output(case, layout) is not None
+
+    def claims(self, case: Case, layout: Layout) -> Arrays | None:
+        """The claimed gradient; None where there is none, or one of the wrong form."""
+        try:
+            self.failure = None
+            claim = self.subject.vjp(case, layout)[1](case.cotangent)
+        except SubjectError as error:
+            if error.kind in FATAL or error.kind == "unrecognised":
+                raise
+            self._failed(error)
+            return None
+        return None if claim.problems else claim.gradient
 
     def well_formed(self, layout: Layout, head: Head) -> bool:
         """Whether the gradient has the layout's shapes: a forward pass may broadcast, and so run in several layouts."""

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import product
 
+from gradcheck.checks.recognition.blind import by_gradient, unrecognised
 from gradcheck.checks.recognition.conclusion import concluded
 from gradcheck.checks.recognition.experiments import Experiments, one_hot, through
 from gradcheck.checks.recognition.heads import head_of
@@ -21,7 +22,7 @@ _ENOUGH_DEPTHS = 2
 
 def fixed(e: Experiments) -> Recognition:
     """The recognition of a subject whose file says what it computes."""
-    search = _by_output if e.offer.declares_output else _by_value
+    search = _by_output if e.offer.declares_output else _by_value if e.offer.declares_cost else by_gradient
     fits: list[Recognition] = []
     partial: list[Recognition] = []
     for layout in e.offer.layouts:
@@ -54,8 +55,6 @@ def _at_the_scale_that_was_said(e: Experiments, scale: str) -> Recognition:
 
 def _by_value(e: Experiments, layout: Layout) -> Recognition | None:
     """Joint search over hidden activation, head and scale: one set of values, compared with the whole family."""
-    if not e.offer.declares_cost:
-        return None
     ran = 0
     for depth in e.depths():
         if ran == _ENOUGH_DEPTHS:
@@ -117,6 +116,11 @@ def _by_output(e: Experiments, layout: Layout) -> Recognition | None:
 
 def _unrecognised(e: Experiments) -> Recognition:
     """Nothing trusted fits: cases are drawn from what runs, and only the subject's own cost can judge it."""
+    if not (e.offer.declares_cost or e.offer.declares_output):
+        for layout, outputs in product(e.offer.layouts, e.width_variants()):
+            e.outputs = outputs
+            if (found := unrecognised(e, layout)) is not None:
+                return found
     for layout, outputs, depth in product(e.offer.layouts, e.width_variants(), e.depths()):
         e.outputs = outputs
         f = e.hidden()[0]
