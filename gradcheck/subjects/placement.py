@@ -14,8 +14,8 @@ from gradcheck.errors import SubjectError
 from gradcheck.numerics import Array
 from gradcheck.subjects.spellings import Place, arrays_in, is_gradient, put
 
-_PARAMETER = re.compile(r"(?i:^w(\d|_|$|[ihox])|weight|^b(\d|_|$|[ihoy])|bias|^syn|^theta|^l?\d+$|^kernel)|^[WVU]$|^[wv]0$")
-    r"(?i)(^w(\d|_|$|[ihox])|weight|^b(\d|_|$|[ihoy])|bias|^syn|^theta|^l?\d+$|^kernel)|^[WVU]$|^[wv]0$"
+_PARAMETER = re.compile(
+    r"(?i:^w(\d|_|$|[ihox])|weight|^b(\d|_|$|[ihoy])|bias|^syn|^theta|^l?\d+$|^kernel)|^[WVU]$|^[wv]0$"
 )
 _BIAS = re.compile(r"(?i)b(\d|_|$|[ihoy])|.*bias")
 _NOT = re.compile(

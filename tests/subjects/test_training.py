@@ -110,3 +110,84 @@ def test_weights_in_float32_are_widened(tmp_path):
     )
     report = report_of(tmp_path, source)
     assert (report.verdict, report.tally.inconclusive) == ("pass", 0)
+
+
+QUERY = """
+import numpy as np
+class neuralNetwork:
+    def __init__(self, inputnodes, hiddennodes, outputnodes, learningrate):
+        self.wih = np.random.normal(0.0, inputnodes ** -0.5, (hiddennodes, inputnodes))
+        self.who = np.random.normal(0.0, hiddennodes ** -0.5, (outputnodes, hiddennodes))
+        self.lr = learningrate
+        self.activation_function = lambda x: 1 / (1 + np.exp(-x))
+    def forward(self, inputs_list):
+        hidden = self.activation_function(np.dot(self.wih, np.array(inputs_list, ndmin=2).T))
+        return hidden, self.activation_function(np.dot(self.who, hidden))
+    def train(self, inputs_list, targets_list):
+        inputs, targets = np.array(inputs_list, ndmin=2).T, np.array(targets_list, ndmin=2).T
+        hidden, final = self.forward(inputs_list)
+        output_errors = (targets - final) * final * (1.0 - final)
+        hidden_errors = np.dot(self.who.T, output_errors)
+        self.who += self.lr * np.dot(output_errors, np.transpose(hidden))
+        self.wih += self.lr * np.dot(hidden_errors * hidden * (1.0 - hidden), np.transpose(inputs))
+    def query(self, inputs_list):
+        return self.forward(inputs_list)[1]
+"""
+CLASSES = """
+import numpy as np
+class Net:
+    def __init__(self, layers_dim):
+        self.W = [np.random.randn(a, b) for a, b in zip(layers_dim, layers_dim[1:])]
+        self.b = [np.zeros((1, b)) for b in layers_dim[1:]]
+    def predict(self, X):
+        for W, b in zip(self.W, self.b):
+            X = np.tanh(X @ W + b)
+        return np.argmax(X, axis=1)
+    def train(self, X, y, num_passes=20000, eta=0.01):
+        for _ in range(num_passes):
+            for x, t in zip(X, y):
+                self.learn_one(x.reshape(1, -1), t.reshape(1, -1), eta)
+    def learn_one(self, x, t, eta):
+        acts = [x]
+        for W, b in zip(self.W, self.b):
+            acts.append(np.tanh(acts[-1] @ W + b))
+        delta = acts[-1] - t
+        for k in reversed(range(len(self.W))):
+            delta = delta * (1 - acts[k + 1] ** 2)
+            below = delta @ self.W[k].T
+            self.W[k] -= eta * acts[k].T @ delta
+            self.b[k] -= eta * delta
+            delta = below
+"""
+
+
+def test_samples_in_rows_and_outputs_in_columns(tmp_path):
+    """A list of samples goes in, a column for each comes out."""
+    report = report_of(tmp_path, QUERY)
+    assert (report.verdict, report.subject.convention) == ("pass", "training")
+
+
+def test_errors_that_go_down_without_their_derivative(tmp_path):
+    """The hidden layer gets the error of the output before it was multiplied by σ′."""
+    wrong = QUERY.replace("(targets - final) * final * (1.0 - final)", "targets - final").replace(
+        "self.lr * np.dot(output_errors,", "self.lr * np.dot(output_errors * final * (1.0 - final),")  # fmt: skip
+    report = report_of(tmp_path, wrong)
+    assert report.verdict == "fail"
+    assert (report.findings[0].places[0].equation, report.findings[0].places[0].layer) == ("BP2", 1)
+    assert "bp2_error_before_prime" in str(report.to_json())
+
+
+def test_a_class_that_shows_nothing_but_classes(tmp_path):
+    """One sample after another, no outputs: recognised by its gradients alone."""
+    report = report_of(tmp_path, CLASSES)
+    assert report.verdict == "pass"
+    assert {"tanh", "mse · 1/2"} <= {c.value for c in report.conventions}
+    assert any("recognised by its gradients alone" in n for n in report.subject.notes)
+
+
+def test_a_gradient_of_no_network_is_held_to_its_symmetry(tmp_path):
+    """The neighbour goes down through weights that were updated before."""
+    wrong = CLASSES.replace("            below = delta @ self.W[k].T\n", "")
+    wrong = wrong.replace("delta = below", "delta = 2 * delta @ self.W[k].T")
+    report = report_of(tmp_path, wrong)
+    assert (report.verdict, report.findings[0].code.name) == ("fail", "GC406")
