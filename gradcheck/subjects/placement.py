@@ -68,8 +68,8 @@ def placed(net: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Place]:
     Where no name says what is a bias, shapes that are all different do.
     """
     free = parameters_in(net)
-    places = [p for p, a in free if a.shape in shapes.values()]
-    if len(set(shapes.values())) == len(shapes) == len(free) == len(places) and not any(is_bias(p) for p in places):
+    fitting = [p for p, a in free if a.shape in shapes.values()]
+    if len(set(shapes.values())) == len(shapes) == len(free) == len(fitting) and not any(is_bias(p) for p in fitting):
         return {n: next(p for p, a in free if a.shape == shape) for n, shape in shapes.items()}
     places: dict[str, Place] = {}
     for name, shape in shapes.items():

@@ -59,14 +59,15 @@ def match(members: Mapping[str, Any], name: str) -> Match:
     adapters: dict[str, Training] = {}
     missing: list[str] = []
     for n, c in own_classes(members).items():
-        train, output = (next((m for m in names if callable(getattr(c, m, None))), None) for names in (TRAIN, OUTPUT))
+        train, *_ = [*(m for m in TRAIN if callable(getattr(c, m, None))), None]
+        outputs = tuple(m for m in OUTPUT if callable(getattr(c, m, None)))
         if not train:
             continue
         if lacks := _lacks(c, train):
             missing.append(f"{n}: {lacks}")
             continue
         try:
-            adapters[n] = _tried(c, train, output, name)
+            adapters[n] = _tried(c, train, outputs, name)
         except (SubjectError, Malformed) as error:
             missing.append(f"{n}: {error.problem.message if isinstance(error, Malformed) else error.message}")
     if len(adapters) == 1:
@@ -75,28 +76,28 @@ def match(members: Mapping[str, Any], name: str) -> Match:
     return Match(NAME, None, lines, tuple(adapters) or tuple(line.partition(":")[0] for line in missing))
 
 
-def _tried(cls: type, train: str, output: str | None, name: str) -> Training:
+def _tried(cls: type, train: str, outputs: tuple[str, ...], name: str) -> Training:
     """The adapter in the layouts in which a step moves every parameter. Raises what kept it from that in the likeliest one."""
     failures: list[SubjectError | Malformed] = []
     with subject_code():
-        candidates = list(_sized(cls, train, output, name))
+        candidates = list(_sized(cls, train, name))
     for adapter in candidates:
         good = [layout for layout in LAYOUTS if adapter.runs(layout, failures)]
         if good:
             adapter.layouts = tuple(good)
             with subject_code():
-                adapter.learn(good[0])
+                adapter.learn(good[0], outputs)
             return adapter
     if not failures:
         raise SubjectError("contract", "it holds no weights before it is trained")
     raise min(failures, key=lambda e: "it holds no array" in str(e) or "is no parameter of" in str(e))
 
 
-def _sized(cls: type, train: str, output: str | None, name: str) -> Iterator[Training]:
+def _sized(cls: type, train: str, name: str) -> Iterator[Training]:
     takes = bind(cls, OF_CONSTRUCTOR).takes
     depths = (2, 1, 3) if takes & {"sizes", "hiddens"} else (2, 1) if takes & {"input", "hidden"} else (2,)
     for depth in depths:
-        adapter = Training(cls, train, output, name, depth)
+        adapter = Training(cls, train, name, depth)
         if adapter.fit_sizes():
             yield adapter
         if adapter.widths is not None:

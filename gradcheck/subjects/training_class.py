@@ -4,7 +4,7 @@ Which class and which methods those are is for `training` to find out.
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,13 +38,13 @@ NAME = "training"
 
 @dataclass(slots=True, eq=False)
 class Training:
-    """Adapter around the class; train and output: names of its methods. single: it updates after each sample."""
+    """Adapter around the class; train, output_method: names of its methods. single: it updates after each sample."""
 
     network: type
     train: str
-    output_method: str | None
     name: str
     depth: int
+    output_method: str | None = None
     widths: tuple[int, ...] | None = None
     layouts: tuple[Layout, ...] = LAYOUTS
     single: bool = False
@@ -145,15 +145,36 @@ class Training:
             failures.append(SubjectError("contract", f"one step does not move {', '.join(still)}"))
         return not still
 
-    def learn(self, layout: Layout) -> None:
-        """Find out whether samples are taken one after another and what the output method gives. Raises SubjectError where the
-        update is that of an optimiser."""
+    def learn(self, layout: Layout, outputs: Sequence[str]) -> None:
+        """Find out whether samples are taken one after another, and which of these methods gives the outputs.
+
+        Raises SubjectError where the update is that of an optimiser.
+        """
         case = small_case(self.depth, 2, self.widths)
         self.single = one_after_another(lambda c: self.step(c, layout, ETAS[0]), case, layout)
-        self._learn_output(case, layout)
+        self.output_method = next((m for m in outputs if self._gives_outputs(m, case, layout)), None)
         case = small_case(self.depth, 2, self.widths, samples=1 if self.single else 5)
 
         def step(rate: float, repeat: int, factor: float) -> Step:
+            return self.step(magnified(case, factor, labels=False), layout, rate, repeat)
+
+        require_plain(step, lambda displacement: self.step(moved(case, displacement, layout), layout, ETAS[0]))
+
+    def _gives_outputs(self, method: str, case: Case, layout: Layout) -> bool:
+        """Whether a method gives them, and whether they come with samples where the inputs have them."""
+        n, m = case.architecture.widths[-1], case.samples
+        expected = (m, n) if layout.samples == "rows" else (n, m)
+        self.output_method, self.turned = method, False
+        try:
+            with subject_code():
+                value = self.output(self.call(case, layout))
+        except (SubjectError, Malformed):
+            return False
+        self.turned = value.shape == expected[::-1] and m != n
+        flat = value.ndim == 1 and n == 1 and value.size == m
+        return value.dtype.kind == "f" and (value.shape in (expected, expected[::-1]) or flat)
+
+    def step(rate: float, repeat: int, factor: float) -> Step:
             return self.step(magnified(case, factor, labels=False), layout, rate, repeat)
 
         require_plain(step, lambda displacement: self.step(moved(case, displacement, layout), layout, ETAS[0]))
