@@ -174,26 +174,6 @@ class Training:
         flat = value.ndim == 1 and n == 1 and value.size == m
         return value.dtype.kind == "f" and (value.shape in (expected, expected[::-1]) or flat)
 
-    def step(rate: float, repeat: int, factor: float) -> Step:
-            return self.step(magnified(case, factor, labels=False), layout, rate, repeat)
-
-        require_plain(step, lambda displacement: self.step(moved(case, displacement, layout), layout, ETAS[0]))
-
-    def _learn_output(self, case: Case, layout: Layout) -> None:
-        """Whether the outputs come with samples where the inputs have them; no output method where there are none."""
-        n, m = case.architecture.widths[-1], case.samples
-        expected = (m, n) if layout.samples == "rows" else (n, m)
-        try:
-            with subject_code():
-                value = self.output(self.call(case, layout)) if self.output_method else None
-        except (SubjectError, Malformed):
-            value = None
-        flat = value is not None and value.ndim == 1 and n == 1 and value.size == m
-        if value is None or value.dtype.kind != "f" or not (value.shape in (expected, expected[::-1]) or flat):
-            self.output_method = None
-        else:
-            self.turned = value.shape == expected[::-1] and m != n
-
     def step(self, case: Case, layout: Layout, rate: float, repeat: int = 1) -> Step:
         """What `repeat` steps change, sample by sample and added up where it takes them so."""
         total: dict[str, Array] = {}
