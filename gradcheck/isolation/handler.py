@@ -1,11 +1,13 @@
 """The child's handler: loads the subject, recognises its convention, and answers what `RemoteSubject` asks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from gradcheck.isolation import wire
-from gradcheck.subjects import LocalSubject, SubjectConfiguration, detect, load
+from gradcheck.networks import Point
+from gradcheck.subjects import Layout, LocalSubject, SubjectConfiguration, detect, load
 from gradcheck.subjects.loading import NOTES
 
 
@@ -22,8 +24,7 @@ class SubjectHandler:
         layout = wire.unpack_layout(payload["layout"])
         points = wire.unpack_points(payload["points"])
         if op == "forward":
-            values = list(self._subject.forward(points, layout))
-            return np.array(values) if all(np.shape(v) == () for v in values) else values
+            return self._values(points, layout)
         if op == "output":
             return self._subject.output(points[0], layout)  # type: ignore[arg-type]
         if op == "cost_derivative":
@@ -35,9 +36,22 @@ class SubjectHandler:
             return self._subject.trace(points[0], layout)
         if op == "vjp":
             value, pullback = self._subject.vjp(points[0], layout)
-            return {"value": value, "claims": [wire.pack_claim(pullback(ct)) for ct in payload["cotangents"]]}
+            claims = [wire.pack_claim(pullback(ct)) for ct in payload["cotangents"]]
+            return {"value": value, "claims": claims, **self._then(points[1:], layout)}
         msg = f"unknown request {op!r}"
         raise ValueError(msg)
+
+    def _values(self, points: Sequence[Point], layout: Layout) -> Any:
+        """One array of scalars, or the arrays."""
+        values = list(self._subject.forward(points, layout))
+        return np.array(values) if all(np.shape(v) == () for v in values) else values
+
+    def _then(self, points: Sequence[Point], layout: Layout) -> dict[str, Any]:
+        """What `forward` will be asked for next; nothing where it fails: then it will be asked, and fail in its own name."""
+        try:
+            return {"then": self._values(points, layout)} if points else {}
+        except Exception:
+            return {}
 
 
 def create(setup: dict[str, Any]) -> SubjectHandler:

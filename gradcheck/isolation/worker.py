@@ -130,9 +130,12 @@ class Worker:
         if child is not None:
             child.kill()
 
-    def request(self, op: str, payload: Any, *, time_limit: float | None = None) -> Any:
-        """The handler's answer; raises SubjectError when there is none, UsageError when the worker is not alive."""
-        limit = self._time_limit if time_limit is None else time_limit
+    def request(self, op: str, payload: Any, *, time_limit: float | None = None, calls: int = 1) -> Any:
+        """The handler's answer; raises SubjectError when there is none, UsageError when the worker is not alive.
+
+        calls: of the subject, each with the worker's time limit.
+        """
+        limit = calls * self._time_limit if time_limit is None else time_limit
         _require_positive("time_limit", limit)
         with self._lock:
             return self._ask("handle", op, payload, limit, ACTIVITIES.get(op, f"while answering {op!r}"))

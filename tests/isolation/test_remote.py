@@ -35,7 +35,7 @@ class Loopback:
         self.handler = create(copied(setup))
         self.asked = []
 
-    def request(self, op, payload):
+    def request(self, op, payload, *, calls=1):
         """As `Worker.request`."""
         self.asked.append(op)
         return copied(self.handler.handle(op, copied(payload)))
@@ -63,10 +63,51 @@ def test_a_clean_case_takes_one_round_trip_a_rung(remote):
     assert worker.asked[3:] == ["vjp", "effects", "forward"]
 
 
+def test_what_is_announced_comes_with_the_claim(remote):
+    """The same values as without, in no request of their own; once, and for these very points."""
+    there, here, worker = remote()
+    case = network(3, 4, 2)
+    moved = [case.at({n: a + t for n, a in case.parameters.items()}) for t in (0.1, -0.1)]
+    there.announce(case, moved)
+    there.vjp(case, COLUMNS)
+    assert there.forward(moved, COLUMNS) == here.forward(moved, COLUMNS)
+    assert worker.asked == ["offer", "vjp"]
+    assert there.forward(moved, COLUMNS) == here.forward(moved, COLUMNS)
+    assert worker.asked == ["offer", "vjp", "forward"]
+
+
+def test_what_is_announced_for_another_point_is_forgotten(remote):
+    """And so is what is not asked for."""
+    there, here, worker = remote()
+    case, other = network(3, 4, 2), network(2, 2)
+    there.announce(other, [other])
+    there.vjp(case, COLUMNS)
+    there.announce(case, [case])
+    there.vjp(case, COLUMNS)
+    assert there.forward([other], COLUMNS) == here.forward([other], COLUMNS)
+    assert worker.asked == ["offer", "vjp", "vjp", "forward"]
+
+
+def test_what_fails_ahead_fails_when_it_is_asked_for(remote):
+    """The claim is there all the same."""
+    there, _, _ = remote(
+        (
+            "    a = forward(weights, biases, x)\n    penalty",
+            "    a = forward(weights, biases, x)\n    assert weights[0][0, 0] < 50\n    penalty",
+        )
+    )
+    case = network(3, 4, 2)
+    far = [case.at({"W1": case.parameters["W1"] + 100})]
+    there.announce(case, far)
+    assert not there.vjp(case, COLUMNS)[1](case.cotangent).problems
+    with pytest.raises(SubjectError, match="AssertionError"):
+        there.forward(far, COLUMNS)
+
+
 def test_fewer_values_than_points_are_a_broken_protocol(remote, monkeypatch):
     """Each point has its own."""
     there, _, worker = remote()
-    monkeypatch.setattr(worker, "request", lambda op, payload: [1.0])
+    monkeypatch.setattr(worker, "request", lambda op, payload, **_: [1.0])
     with pytest.raises(SubjectError, match="1 values for 2 points"):
         there.forward([network(2, 2)] * 2, COLUMNS)
 
