@@ -31,16 +31,23 @@ class Corner:
     nearest: tuple[Estimate, Estimate] | None = None
 
 
-def corner(case: Case, gradient: Arrays, bounds: RoundingBounds, more: Errors = (), *, same: bool = True) -> Corner:
+def corner(
+    case: Case,
+    gradient: Arrays,
+    bounds: RoundingBounds,
+    more: Errors = (),
+    *,
+    same: bool = True,
+    trusted: Estimate | None = None,
+) -> Corner:
     """bounds: those of the precision in which the claim was computed; same: it is that of the trusted gradient, float64.
 
-    more: what else the claim is granted.
+    more: what else the claim is granted. trusted: the trusted gradient, where it is known already.
     """
     by_input = "x" in gradient
     guard = guard_effect(case, by_input)
-    trusted = trusted_estimate(
-        case, by_input, bounds=bounds if same else None, guard=guard, kinks=bounds.kinks
-    )  # fmt: skip
+    if trusted is None or ("x" in trusted.value) != by_input:
+        trusted = trusted_estimate(case, by_input, bounds=bounds if same else None, guard=guard, kinks=bounds.kinks)
     rounding = (bounds.rounding, guard, *more)
     claim = _granted(gradient, (*rounding, bounds.jump))
     comparison = compare(claim, trusted)

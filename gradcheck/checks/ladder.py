@@ -23,6 +23,7 @@ from gradcheck.checks.differences import (
     smooth_step,
 )
 from gradcheck.checks.examination import BY_DIFFERENCES, VACUOUS, Examination, Fault
+from gradcheck.checks.foresight import NEAR_KINK, Foresight, foresee
 from gradcheck.checks.own_cost import located, own_triangle
 from gradcheck.checks.precision import imprecise
 from gradcheck.checks.projection import ATTEMPTS
@@ -40,9 +41,6 @@ from gradcheck.subjects.protocol import Claim, Subject
 
 __all__ = ["NO_POWER", "Examination", "Fault", "Oracles", "against_own", "effects", "examine", "judge", "own_discrepancies",
            "smooth_step", "structure"]  # fmt: skip
-
-NEAR_KINK = 1e-3
-"""Nearer to a kink than this, differences would average two slopes: the trusted gradient judges alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +69,7 @@ def examine(
     persistent: whether what rests on differences alone must show along fresh directions too, as it must to be a finding.
     Raises SubjectError when the subject fails to run.
     """
+    ahead = foresee(subject, case) if trusted and differences and other is None else None
     value, pullback = subject.vjp(case, layout)
     claim = pullback(case.cotangent)
     broken = structure(claim)
@@ -78,7 +77,7 @@ def examine(
         broken = effects(subject, case, other, layout)
     if broken is not None:
         return broken
-    found = triangle(subject, case, layout, value, claim, trusted=trusted, differences=differences)
+    found = triangle(subject, case, layout, value, claim, trusted=trusted, differences=differences, ahead=ahead)
     if found.fault is not None and trusted and extreme(case):
         # where usual formulas overflow, finite numbers may be wrong too; a mistake shows in ordinary cases as well
         return replace(found, fault=Fault.UNSTABLE, rung="numerics")
@@ -121,12 +120,20 @@ def triangle(
     trusted: bool,
     differences: bool,
     attempt: int = 0,
+    ahead: Foresight | None = None,
 ) -> Examination:
     """Rungs 3 and 4: primal value, then claim, own and trusted derivative against one another."""
     if not trusted:
         return own_triangle(subject, case, layout, value, claim, attempt)
-    bounds = rounding_bounds(case)
-    known = corner(case, claim.gradient, bounds, (claim.error,), same=case.dtype == "float64")
+    bounds = ahead.bounds if ahead else rounding_bounds(case)
+    known = corner(
+        case,
+        claim.gradient,
+        bounds,
+        (claim.error,),
+        same=case.dtype == "float64",
+        trusted=ahead.trusted if ahead else None,
+    )
     estimate, expected, against = known.claim, known.trusted, known.comparison
     nonfinite = None if _certainly_finite(against) else _nonfinite(estimate, expected)
     if nonfinite is not None:
@@ -143,7 +150,8 @@ def triangle(
     differences = differences and value is not None and room > NEAR_KINK and not bounds.kinks
     primal = _primal_agrees(case, value, bounds)
     if differences and not attempt and primal is not False and against.agrees and value is not None:
-        screened = screen(subject, case, layout, expected.value, (float(value), bounds.value))
+        plan = ahead.plan if ahead else None
+        screened = screen(subject, case, layout, expected.value, (float(value), bounds.value), plan)
         if screened is not None:
             return clean(against, screened)
         vacuous = clean(against, 0.0)

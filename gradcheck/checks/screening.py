@@ -20,6 +20,7 @@ a dense or sparse error e is still missed with probability O(τ/‖e‖).
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -42,13 +43,22 @@ NEAR_ENOUGH = 16.0
 LARGE_P = 1_000_000
 
 
-def screen(subject: Subject, case: Case, layout: Layout, expected: Arrays, known: tuple[float, float]) -> float | None:
-    """The largest share that a difference takes of its bound, where it is within and the bound means something; None: in doubt.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """‖g‖, v, h, the case at θ + h v, and its output activations by the trusted forward pass."""
 
-    expected: the trusted gradient g. known: the subject's cost at the case, and the rounding bound of one value.
-    Raises SubjectError when the subject fails to run.
+    total: float
+    direction: Arrays
+    h: float
+    moved: Case
+    output: Array
+
+
+def planned(case: Case, expected: Arrays, noise: float) -> Plan | None:
+    """Where the subject's cost is to be asked for; None where no step is in reach. Nothing the subject says enters.
+
+    expected: the trusted gradient g. noise: the rounding bound of one value.
     """
-    value, noise = known
     names = [n for n in case.parameters if n in expected]
     parts = {n: math.sqrt(np.vdot(expected[n], expected[n])) for n in names}
     total = math.sqrt(sum(p * p for p in parts.values()))
@@ -56,9 +66,27 @@ def screen(subject: Subject, case: Case, layout: Layout, expected: Arrays, known
         return None
     direction = _direction(case, {n: min(total / parts[n], LARGEST_SHARE) if parts[n] > 0 else 1.0 for n in names})
     step = _step(case, direction, noise / total)
-    if step is None:
+    return None if step is None else Plan(total, direction, *step)
+
+
+def screen(
+    subject: Subject,
+    case: Case,
+    layout: Layout,
+    expected: Arrays,
+    known: tuple[float, float],
+    plan: Plan | None = None,
+) -> float | None:
+    """The largest share that a difference takes of its bound, where it is within and the bound means something; None: in doubt.
+
+    expected: the trusted gradient g. known: the subject's cost at the case, and the rounding bound of one value.
+    plan: where it is known already. Raises SubjectError when the subject fails to run.
+    """
+    value, noise = known
+    plan = plan or planned(case, expected, noise)
+    if plan is None:
         return None
-    h, moved, a_L = step
+    total, direction, h, moved, a_L = plan.total, plan.direction, plan.h, plan.moved, plan.output
     here, there = cost(case), cost_of(moved, a_L)
     own = float(subject.forward([moved], layout)[0])
     largest = max(abs(own), abs(value), abs(there))

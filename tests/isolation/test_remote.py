@@ -53,14 +53,15 @@ def remote(tanh_file):
     return make
 
 
-def test_a_clean_case_takes_one_round_trip_a_rung(remote):
-    """One for value and claim, one for the four costs of the differences; the effects of another case are one more."""
-    there, _, worker = remote()
+def test_a_clean_case_takes_one_round_trip(remote):
+    """For value, claim and the cost beside it; with the effects of another case, one a rung."""
+    there, here, worker = remote()
     case, other = network(3, 4, 2), network(2, 3, seed=1)
-    assert examine(there, case, COLUMNS).fault is None
-    assert worker.asked == ["offer", "vjp", "forward"]
-    assert examine(there, case, COLUMNS, other=other).fault is None
-    assert worker.asked[3:] == ["vjp", "effects", "forward"]
+    found = examine(there, case, COLUMNS)
+    assert worker.asked == ["offer", "vjp"]
+    assert found == examine(here, case, COLUMNS)
+    assert examine(there, case, COLUMNS, other=other) == found
+    assert worker.asked[2:] == ["vjp", "effects", "forward"]
 
 
 def test_what_is_announced_comes_with_the_claim(remote):
