@@ -36,7 +36,7 @@ class SubjectHandler:
             return self._subject.trace(points[0], layout)
         if op == "vjp":
             value, pullback = self._subject.vjp(points[0], layout)
-            claims = [wire.pack_claim(pullback(ct)) for ct in payload["cotangents"]]
+            claims = [wire.pack_claim(pullback(ct), points[0]) for ct in payload["cotangents"]]
             return {"value": value, "claims": claims, **self._then(points[1:], layout)}
         msg = f"unknown request {op!r}"
         raise ValueError(msg)

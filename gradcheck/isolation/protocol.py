@@ -45,6 +45,7 @@ _DTYPES: Final = {name: np.dtype(name) for name in _DTYPE_NAMES}
 _FLOAT64: Final = _DTYPES["<f8"]
 _BYTE_ORDERS: Final[tuple[Literal["<", ">"], ...]] = ("<", ">")
 _NAMES: Final = {dtype.newbyteorder(order): name for name, dtype in _DTYPES.items() for order in _BYTE_ORDERS}
+_NESTED: Final = frozenset({list, dict})
 _PLAIN_TYPES: Final = frozenset({type(None), bool, float, str})
 
 _to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -138,6 +139,9 @@ def _flatten_dict(value: dict[Any, Any], buffers: list[memoryview], depth: int) 
     for key, item in value.items():
         if type(key) is not str:
             raise _Refusal(f"a dict key is of type {type(key).__name__}; expected str")
+        if type(item) in _PLAIN_TYPES and not key.startswith("$"):
+            flat[key] = item
+            continue
         try:
             flat["$" + key if key.startswith("$") else key] = _flatten(item, buffers, depth)
         except _Refusal as refusal:
@@ -287,7 +291,10 @@ class _Rebuilder:
             return self._block(tree["$arrays"])
         if "$tuple" in tree and len(tree) == 1 and type(tree["$tuple"]) is list:
             return tuple(self.rebuild(item, depth + 1) for item in tree["$tuple"])
-        return {_own_key(key): self.rebuild(item, depth + 1) for key, item in tree.items()}
+        return {
+            key if key[:1] != "$" else _own_key(key): self.rebuild(item, depth + 1) if type(item) in _NESTED else item
+            for key, item in tree.items()
+        }
 
     def _array(self, description: Any) -> npt.NDArray[Any]:
         if not _is_description(description):
@@ -329,8 +336,6 @@ def _is_entry(value: Any) -> bool:
 
 
 def _own_key(key: str) -> str:
-    if not key.startswith("$"):
-        return key
     if not key.startswith("$$"):
         raise ProtocolError(f"a frame has the unknown tag {key!r:.100}")
     return key[1:]

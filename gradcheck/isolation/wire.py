@@ -1,7 +1,8 @@
 """Points, offers, claims and effects as plain values and arrays: what crosses between parent and child, without pickle."""
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
@@ -14,12 +15,14 @@ from gradcheck.networks import (
     Architecture,
     Case,
     Cost,
+    Dense,
     OperationCase,
     Point,
+    Regularisation,
     Vocabulary,
-    architecture_from_json,
-    architecture_to_json,
 )
+from gradcheck.networks.costs import guarded
+from gradcheck.numerics import Array
 from gradcheck.subjects import Claim, Effect, Layout, Offer, Problem
 
 
@@ -47,17 +50,60 @@ def _nothing(*arguments: Any) -> Any:
     raise NotImplementedError(msg)
 
 
+_NAMES_ONLY = NamesOnly()
+_FLOAT64 = np.dtype(np.float64)
+SMALL = 1 << 15
+"""Numbers up to which those of a message are copied into one array: each array of a message costs more than that."""
+
+
 def pack_points(points: Sequence[Point]) -> dict[str, Any]:
-    """The first point whole, the others by the arguments in which they differ from it."""
+    """One case at several arguments, or one point: small ones in one array, else whole and then by what differs from it."""
     first = points[0]
+    if isinstance(first, Case) and _in_order(points, first.architecture.shapes()):
+        numbers = [a for p in points for a in p.arguments.values()]
+        if sum(a.size for a in numbers) + first.inputs.size + first.targets.size <= SMALL:
+            block = np.concatenate([first.inputs, first.targets, *numbers], axis=None)
+            return {"case": _architecture_text(first.architecture), "samples": first.samples, "numbers": block}
     variations = [{n: a for n, a in p.arguments.items() if a is not first.arguments.get(n)} for p in points]
     return {"base": _pack(first), "variations": variations}
 
 
 def unpack_points(data: Mapping[str, Any], vocabulary: Vocabulary | None = None) -> list[Point]:
     """The inverse of `pack_points`; without a vocabulary, what is not built in is `NamesOnly`."""
-    base = _unpack(data["base"], vocabulary or NamesOnly())
+    if "case" in data:
+        return list(_cases(data, vocabulary or _NAMES_ONLY))
+    base = _unpack(data["base"], vocabulary or _NAMES_ONLY)
     return [base.at(v) if v else base for v in data["variations"]]
+
+
+def _in_order(points: Sequence[Point], shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether the parameters of all points are those of the architecture, in its order, and of float64."""
+    wanted = list(shapes.items())
+    return all(
+        [(n, a.shape) for n, a in p.arguments.items()] == wanted
+        and all(a.dtype == _FLOAT64 for a in p.arguments.values())
+        for p in points
+    )
+
+
+def _cases(data: Mapping[str, Any], vocabulary: Vocabulary) -> Iterator[Case]:
+    architecture, numbers, m = _architecture(data["case"], vocabulary), data["numbers"], data["samples"]
+    fixed = {"inputs": (architecture.inputs, m), "targets": (architecture.widths[-1], m)}
+    given, start = _parts(numbers, fixed, 0)
+    shapes = architecture.shapes()
+    while start < len(numbers):
+        parameters, start = _parts(numbers, shapes, start)
+        yield Case(architecture, parameters, given["inputs"], given["targets"])
+
+
+def _parts(numbers: Array, shapes: Mapping[str, tuple[int, ...]], start: int) -> tuple[dict[str, Array], int]:
+    """Arrays of these shapes, one after the other from `start` on, and where they end. Raises ValueError."""
+    parts = {}
+    for name, shape in shapes.items():
+        end = start + math.prod(shape)
+        parts[name] = numbers[start:end].reshape(shape)
+        start = end
+    return parts, start
 
 
 def same_family(points: Sequence[Point]) -> bool:
@@ -77,7 +123,7 @@ def same_family(points: Sequence[Point]) -> bool:
 def _pack(point: Point) -> dict[str, Any]:
     if isinstance(point, Case):
         return {
-            "architecture": _architecture_text(_Same(point.architecture)),
+            "architecture": _architecture_text(point.architecture),
             "parameters": dict(point.parameters),
             "inputs": point.inputs,
             "targets": point.targets,
@@ -95,37 +141,22 @@ def _pack(point: Point) -> dict[str, Any]:
 def _unpack(data: Mapping[str, Any], vocabulary: Vocabulary) -> Point:
     if "operation" in data:
         return OperationCase(data["operation"], data["arguments"], data["cotangent"], data["fixed"], data["dtype"])
-    text = data["architecture"]
-    architecture = _named(text) if isinstance(vocabulary, NamesOnly) else _architecture(text, vocabulary)
+    architecture = _architecture(data["architecture"], vocabulary)
     return Case(architecture, data["parameters"], data["inputs"], data["targets"])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Same:
-    """A key that is equal to another one for the very same object."""
-
-    architecture: Architecture
-
-    def __hash__(self) -> int:
-        return id(self.architecture)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.architecture is self.architecture
+def _architecture_text(a: Architecture) -> str:
+    """All of it in one string, definitions by name: each part of a message costs."""
+    layers, r = [(layer.units, layer.activation.name) for layer in a.layers], a.regularisation
+    parts = (a.inputs, layers, a.cost.name, a.cost.guard, a.scale, (r.strength, r.form, r.biases), a.dtype, a.bias)
+    return json.dumps(parts)
 
 
-@lru_cache(maxsize=4)
-def _architecture_text(same: _Same) -> str:
-    """JSON in one string: a case is asked about twice and more, and each part of a message costs."""
-    return json.dumps(architecture_to_json(same.architecture), separators=(",", ":"))
-
-
-def _architecture(text: str, vocabulary: Vocabulary) -> Architecture:
-    return architecture_from_json(json.loads(text), vocabulary)
-
-
-@lru_cache(maxsize=4)
-def _named(text: str) -> Architecture:
-    return _architecture(text, NamesOnly())
+def _architecture(text: str, words: Vocabulary) -> Architecture:
+    inputs, layers, name, guard, scale, decay, dtype, bias = json.loads(text)
+    cost = guarded(name, guard) if guard else words.cost(name)
+    dense = tuple(Dense(units, words.activation(f)) for units, f in layers)
+    return Architecture(inputs, dense, cost, scale, Regularisation(*decay), dtype, bias)
 
 
 @lru_cache(maxsize=64)
@@ -157,30 +188,59 @@ def _tuples(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def pack_claim(claim: Claim) -> dict[str, Any]:
-    """A claim as plain values and arrays."""
-    return {
-        "gradient": dict(claim.gradient),
-        "problems": [asdict(p) for p in claim.problems],
-        "dtypes": dict(claim.dtypes),
-        "error": {n: np.ascontiguousarray(e) for n, e in claim.error.items()},
-    }
+def pack_claim(claim: Claim, point: Point) -> dict[str, Any]:
+    """A claim as plain values and arrays; gradients in the shapes of the point's arguments are one array, if they are small."""
+    kinds = set(claim.dtypes.values())
+    one = kinds.pop() if len(kinds) == 1 and list(claim.dtypes) == list(claim.gradient) else None
+    packed: dict[str, Any] = {"gradient": dict(claim.gradient)}
+    if claim.gradient and all(_as_expected(n, g, point) for n, g in claim.gradient.items()):
+        block = np.concatenate(list(claim.gradient.values()), axis=None)
+        packed = {"names": " ".join(claim.gradient), "numbers": block} if block.size <= SMALL else packed
+    if claim.problems:
+        packed["problems"] = [asdict(p) for p in claim.problems]
+    if claim.error:
+        packed["error"] = {n: np.ascontiguousarray(e) for n, e in claim.error.items()}
+    return {**packed, "dtypes": one or dict(claim.dtypes)}
 
 
 def unpack_claim(data: Mapping[str, Any], point: Point) -> Claim:
     """The inverse of `pack_claim`; a gradient of another shape than its argument is never believed."""
-    problems = [Problem(**p) for p in data["problems"]]
+    problems = [Problem(**p) for p in data.get("problems", ())]
     gradient: dict[str, Any] = {}
-    for name, g in data["gradient"].items():
-        expected = point.arguments[name].shape if name in point.arguments else None
-        if name == "x" and isinstance(point, Case):
-            expected = point.inputs.shape
-        if expected is None or not isinstance(g, np.ndarray) or g.shape != expected or g.dtype != np.float64:
-            problems.append(Problem("shape", str(name), f"the child sent no readable gradient of {name}"))
-        else:
+    for name, g in _gradients(data, point).items():
+        if _as_expected(name, g, point):
             gradient[name] = g
+        else:
+            problems.append(Problem("shape", str(name), f"the child sent no readable gradient of {name}"))
+    told = data["dtypes"]
+    dtypes = dict.fromkeys(gradient, told) if isinstance(told, str) else told
     error = {n: np.abs(e) for n, e in data.get("error", {}).items() if n in gradient and e.shape == gradient[n].shape}
-    return Claim(gradient, tuple(problems), data["dtypes"], error)
+    return Claim(gradient, tuple(problems), dtypes, error)
+
+
+def _gradients(data: Mapping[str, Any], point: Point) -> Mapping[str, Any]:
+    if "names" not in data:
+        gradients: Mapping[str, Any] = data["gradient"]
+        return gradients
+    numbers, shapes = data["numbers"], {n: _expected_shape(n, point) for n in data["names"].split(" ")}
+    known = {n: shape for n, shape in shapes.items() if shape is not None}
+    parts, end = _parts(numbers, known, 0)
+    if known != shapes or end != len(numbers):
+        msg = f"{len(numbers)} numbers for the gradients of {data['names']!r:.100}"
+        raise ValueError(msg)
+    return parts
+
+
+def _as_expected(name: str, gradient: Any, point: Point) -> bool:
+    """Whether a gradient is an array of float64 in the shape of its argument."""
+    expected = _expected_shape(name, point)
+    return isinstance(gradient, np.ndarray) and gradient.shape == expected and gradient.dtype == np.float64
+
+
+def _expected_shape(name: str, point: Point) -> tuple[int, ...] | None:
+    if name == "x" and isinstance(point, Case):
+        return point.inputs.shape
+    return point.arguments[name].shape if name in point.arguments else None
 
 
 def pack_effects(effects: Sequence[Effect]) -> list[dict[str, str]]:

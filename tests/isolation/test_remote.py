@@ -251,10 +251,47 @@ def test_a_gradient_of_another_form_is_a_problem(name, gradient):
     assert [p.kind for p in claim.problems] == ["shape"]
 
 
+@pytest.mark.parametrize(
+    ("names", "count"), [("W1", 11), ("W1", 13), ("W1 W9", 12), ("", 0), ("W1 b1", 12), (None, 12)]
+)
+def test_a_block_of_gradients_that_does_not_fit_breaks_the_protocol(names, count):
+    """Names that are not known, and too many or too few numbers."""
+    data = {"names": names, "numbers": np.zeros(count), "problems": [], "dtypes": "float64"}
+    with pytest.raises((ValueError, AttributeError)):
+        wire.unpack_claim(data, network(3, 4, 2) if count else network(3, 5))
+
+
+@pytest.mark.parametrize("big", [False, True], ids=["one array", "as they are"])
+def test_a_case_at_several_arguments_crosses(big, monkeypatch):
+    """Bit by bit, whether its numbers travel in one array or not."""
+    monkeypatch.setattr(wire, "SMALL", 0 if big else wire.SMALL)
+    case = network(3, 4, 2)
+    points = [case, *(case.at({n: t * a for n, a in case.parameters.items()}) for t in (1.5, 0.1))]
+    there = wire.unpack_points(copied(wire.pack_points(points)))
+    assert [p.to_json() for p in there] == [p.to_json() for p in points]
+    claim = Claim(dict(case.parameters), dtypes=dict.fromkeys(case.parameters, "float64"))
+    back = wire.unpack_claim(copied(wire.pack_claim(claim, case)), case)
+    assert {n: g.tobytes() for n, g in back.gradient.items()} == {n: g.tobytes() for n, g in claim.gradient.items()}
+    assert (back.problems, back.dtypes) == ((), claim.dtypes)
+
+
+def test_a_guarded_cost_and_every_setting_cross():
+    """The architecture is the same but for definitions, which are names."""
+    from gradcheck.networks import Regularisation
+    from gradcheck.networks.costs import guarded
+
+    layers = (Dense(2, activation_named("leaky_relu(0.1)")), Dense(2, activation_named("softmax")))
+    cost, decay = guarded("cross_entropy", 1e-7), Regularisation(0.25, "lambda/(2m)", True)
+    own = Architecture(2, layers, cost, "1", decay, "float32")
+    case = sample_case(own, 3, np.random.default_rng(0))
+    (there,) = wire.unpack_points(copied(wire.pack_points([case])))
+    assert there.to_json() == case.to_json()
+
+
 def test_the_gradient_by_the_input_has_the_inputs_shape():
     """It is no parameter, and welcome."""
     case = network(3, 4, 2)
-    data = wire.pack_claim(Claim({"x": np.ones((3, 3))}, (Problem("missing", "b1", "gone"),)))
+    data = wire.pack_claim(Claim({"x": np.ones((3, 3))}, (Problem("missing", "b1", "gone"),)), case)
     claim = wire.unpack_claim(data, case)
     assert (list(claim.gradient), claim.problems[0].kind) == (["x"], "missing")
 
