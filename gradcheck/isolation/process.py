@@ -89,7 +89,7 @@ class ChildProcess:
         self._poller.register(self._prints, select.POLLIN)
         self._output = Output()
         self._ahead = memoryview(bytearray(AHEAD))
-        self._writing = False
+        self._writing = self._surplus = False
         self._owner = os.getpid()
         self._destroyed = False
 
@@ -107,13 +107,14 @@ class ChildProcess:
         Raises TimeoutError; EOFError when the child ended or closed its channel; ProtocolError for any other bytes.
         """
         deadline = time.monotonic() + limit
-        if self._reply_is_waiting():
+        if self._surplus or self._reply_is_waiting():
             raise ProtocolError("it came before it was asked for")
         reader = FrameReader(self._ahead)
         while not reader.complete:
             self._write(frame)
             if self._wait(deadline):
                 self._read(reader)
+        self._surplus = bool(reader.beyond)
         return reader.value
 
     def _reply_is_waiting(self) -> bool:

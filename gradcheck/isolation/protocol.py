@@ -196,12 +196,13 @@ def _require_room(header: int, payload: int) -> None:
 class FrameReader:
     """Takes one frame in pieces of any size: read bytes into `wanted()`, say with `received` how many there were.
 
-    It asks for no byte beyond its frame, unless it has a buffer `ahead`: then the first read may fill that too, and bytes that
-    follow the frame are a ProtocolError. `value` holds the decoded value once `complete` is true.
+    It asks for no byte beyond its frame, unless it has a buffer `ahead`: then the first read may fill that too, and `beyond`
+    counts the bytes that followed the frame and are lost. `value` holds the decoded value once `complete` is true.
     """
 
     def __init__(self, ahead: memoryview | None = None) -> None:
         self.complete = False
+        self.beyond = 0
         self._ahead = ahead
         self.value: Any = None
         self._prefix = bytearray(_PREFIX.size)
@@ -233,7 +234,8 @@ class FrameReader:
         """Put bytes that were read ahead where they belong."""
         while rest:
             if not self._pending:
-                raise ProtocolError(f"{len(rest)} bytes follow the end of the frame")
+                self.beyond = len(rest)
+                return
             target = self._pending[0]
             count = min(len(target), len(rest))
             target[:count] = rest[:count]
@@ -371,12 +373,14 @@ def send(descriptor: int, value: Any) -> None:
 def receive(descriptor: int, ahead: memoryview | None = None) -> Any:
     """Read one frame from a blocking file descriptor; EOFError when it ended before the frame began.
 
-    ahead: a buffer for reading at once, where no other frame can follow before this one is answered.
+    ahead: a buffer for reading at once, where no other frame may follow before this one is answered.
     """
     reader = FrameReader(ahead)
     while not reader.complete:
         if not read_some(descriptor, reader):
             raise ProtocolError("the stream ended within a frame") if reader.begun else EOFError
+    if reader.beyond:
+        raise ProtocolError(f"{reader.beyond} bytes follow the end of the frame")
     return reader.value
 
 

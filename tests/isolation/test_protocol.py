@@ -99,13 +99,23 @@ def test_a_reader_may_read_ahead(value, ahead, size):
 
 
 def test_what_follows_a_frame_is_no_part_of_it():
-    """A reader that reads ahead does not swallow the bytes of another one."""
-    data, reader = joined([1, 2]) + b"x", FrameReader(memoryview(bytearray(1000)))
+    """A reader that reads ahead counts the bytes of another one."""
+    data, reader = joined([1, 2]) + b"xyz", FrameReader(memoryview(bytearray(1000)))
     for target in reader.wanted():
         part, data = data[: len(target)], data[len(target) :]
         target[: len(part)] = part
-    with pytest.raises(ProtocolError, match="1 bytes follow the end"):
-        reader.received(len(joined([1, 2])) + 1)
+    reader.received(len(joined([1, 2])) + 3)
+    assert (reader.complete, reader.value, reader.beyond) == (True, [1, 2], 3)
+
+
+def test_a_frame_that_was_not_asked_for_is_not_lost_silently():
+    """Read at once with the one before it, it breaks the protocol."""
+    reading, writing = os.pipe()
+    os.write(writing, joined("one") + joined("two"))
+    with pytest.raises(ProtocolError, match="bytes follow the end"):
+        receive(reading, memoryview(bytearray(1000)))
+    for descriptor in (reading, writing):
+        os.close(descriptor)
 
 
 def test_the_small_arrays_of_a_dict_are_one_block():
