@@ -1,9 +1,10 @@
 """Modules that lie beside a subject and that it imports: in Python 2, they are rewritten like the subject itself.
 
-Only while the subject is loaded, only files of its own folders, and only those that do not parse as they are. No bytecode of
-rewritten text is kept.
+Imports of what is not installed are passed over in them too. Only while the subject is loaded, only files of its own
+folders, and only those that do not run as they are. No bytecode of rewritten text is kept.
 """
 
+import ast
 import contextlib
 import importlib.machinery
 import sys
@@ -37,7 +38,22 @@ class _Loader(SourceFileLoader):
             compile(Path(self.path).read_bytes(), self.path, "exec", dont_inherit=True)
         except (SyntaxError, ValueError):
             vars(module).update(BUILTINS_OF_2)
-        super().exec_module(module)
+        try:
+            super().exec_module(module)
+        except ModuleNotFoundError as error:
+            self._without_what_is_not_there(module, error)
+
+    def _without_what_is_not_there(self, module: ModuleType, error: ModuleNotFoundError) -> None:
+        """Run it again statement by statement, past imports of modules that are not installed, as the subject itself is run."""
+        tree = parsed(Unit(self.path, ""), Path(self.path).read_bytes()).tree
+        for statement in tree.body:
+            code = compile(ast.Module([statement], []), self.path, "exec", dont_inherit=True)
+            try:
+                exec(code, vars(module))
+            except ModuleNotFoundError as missing:
+                if not isinstance(statement, (ast.Import, ast.ImportFrom)):
+                    raise error from None
+                self.notes.append(f"{Path(self.path).name}: the module {missing.name!r} is not installed")
 
     def set_data(self, path: Any, data: Any, *, _mode: int = 0o666) -> None:
         """No bytecode is written."""

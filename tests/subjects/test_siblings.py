@@ -46,3 +46,18 @@ def test_a_finder_is_gone_afterwards(folder):
     with pytest.raises(SubjectError):
         load(str(folder / "bad.py"))
     assert sys.meta_path == before
+
+
+def test_a_sibling_may_import_what_is_not_installed(folder):
+    """As the subject may: the import is passed over with a note, the rest of the module is there."""
+    (folder / "old_helpers.py").write_text("import nowhere_to_be_found\ndef double(x):\n    return 2 * x\n")
+    members = load(str(folder / "subject_of_siblings.py"))
+    assert members["quadruple"](3) == 12
+    assert "old_helpers.py: the module 'nowhere_to_be_found' is not installed" in members[NOTES]
+
+
+def test_a_sibling_that_needs_what_is_not_installed_is_named(folder):
+    """A class cannot be made of a missing base."""
+    (folder / "old_helpers.py").write_text("import nowhere\nclass Double(nowhere.Base):\n    pass\n")
+    members = load(str(folder / "subject_of_siblings.py"))
+    assert any("skipped" in note for note in members[NOTES])
