@@ -1,13 +1,11 @@
 """What a campaign is asked, what it counts on the way, and what it found."""
 
-from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
+from gradcheck.campaign.medians import Median
 from gradcheck.campaign.power import by_one_factor
 from gradcheck.checks import Examination
 from gradcheck.checks.projection import CONFIDENCE
@@ -56,11 +54,6 @@ class Outcome:
     ended: str = ""
 
 
-def _floats() -> "array[float]":
-    """Eight bytes a number: a long campaign keeps one for each case and tensor."""
-    return array("d")
-
-
 @dataclass(slots=True)
 class Record:
     """Mutable counters of one campaign."""
@@ -69,10 +62,10 @@ class Record:
     components: int = 0
     agreement: float = 0.0
     confidence: float = 1.0
-    error_bounds: "array[float]" = field(default_factory=_floats)
+    error_bounds: Median = field(default_factory=Median)
     silent: Counter[str] = field(default_factory=Counter)
-    power: "defaultdict[str, array[float]]" = field(default_factory=lambda: defaultdict(_floats))
-    whole: "defaultdict[str, array[float]]" = field(default_factory=lambda: defaultdict(_floats))
+    power: defaultdict[str, Median] = field(default_factory=lambda: defaultdict(Median))
+    whole: defaultdict[str, Median] = field(default_factory=lambda: defaultdict(Median))
     raised: list[tuple[SubjectError, Case]] = field(default_factory=list)
     weak: list[tuple[Examination, Case]] = field(default_factory=list)
     structural: list[tuple[Examination, Case]] = field(default_factory=list)
@@ -83,19 +76,16 @@ class Record:
 
     def powers(self) -> Iterator[Power]:
         """How small an error would have been seen, tensor by tensor."""
-        for n, values in sorted(self.power.items()):
-            finite = [p for p in values if np.isfinite(p)]
-            if finite:
-                yield Power(
-                    n, float(np.median(finite)), self.confidence, len(finite), by_one_factor(finite, self.whole[n])
-                )
+        for n, seen in sorted(self.power.items()):
+            if seen.count:
+                yield Power(n, seen.value(), self.confidence, seen.count, by_one_factor(seen, self.whole[n]))
 
     def evidence(self) -> Iterator[str]:
         """What the two kinds of evidence came to, for the report."""
         if self.agreement:
             yield f"the largest |finite differences − jax.grad| was {self.agreement:.3g} of the sum of their bounds"
-        if self.error_bounds:
-            half = np.median(self.error_bounds)
+        if self.error_bounds.count:
+            half = self.error_bounds.value()
             yield (
                 f"judged by random projections: at half the cases no tensor's error was more than {half:.2g} "
                 f"of its gradient's norm, with {100 * CONFIDENCE:g} % confidence a tensor (χ² bound)"

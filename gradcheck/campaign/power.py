@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gradcheck.campaign.findings import nothing_checked
+from gradcheck.campaign.medians import Median
 from gradcheck.checks import Examination
 from gradcheck.checks.projection import CONFIDENCE
 from gradcheck.report import Code, Finding, Power
@@ -39,7 +40,7 @@ class Evidence:
         for name in sorted({*self.components, *self.directions}):
             if name in self.components:
                 seen = self.components[name]
-                yield Power(name, float(np.median(seen)), 1.0, len(seen))
+                yield Power(name, Median(seen).value(), 1.0, len(seen))
             else:
                 yield Power(name, smallest_seen(self.directions[name]), CONFIDENCE, len(self.directions[name]))
 
@@ -52,10 +53,10 @@ def smallest_seen(misses: Sequence[float], confidence: float = CONFIDENCE) -> fl
     return math.exp(float(logs.min())) if len(ordered) else math.inf
 
 
-def by_one_factor(components: Sequence[float], whole: Sequence[float]) -> float | None:
+def by_one_factor(components: Median, whole: Median) -> float | None:
     """The smallest error of a whole tensor by one factor that half the cases would have seen, where components see it later."""
-    smallest = float(np.median(whole))
-    return smallest if smallest < np.median(components) else None
+    smallest = whole.value()
+    return smallest if smallest < components.value() else None
 
 
 def vacuous(silent: Counter[str], code: Code = Code.GC952) -> Finding:

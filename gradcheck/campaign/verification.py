@@ -330,10 +330,11 @@ class _Campaign:
             self.record.components += examination.components
             self.record.agreement = max(self.record.agreement, examination.agreement)
             self.record.confidence = min(self.record.confidence, examination.confidence)
-            self.record.error_bounds.extend([examination.error_bound] if examination.error_bound else [])
+            if examination.error_bound:
+                self.record.error_bounds.note(examination.error_bound)
             for name, power in examination.power.items():
-                self.record.power[name].append(power)
-                self.record.whole[name].append(min(power, examination.whole.get(name, power)))
+                self.record.power[name].note(power)
+                self.record.whole[name].note(min(power, examination.whole.get(name, power)))
 
     def _ignored(self, examination: Examination, case: Case) -> bool:
         """Whether all that is wrong at a case is of ignored codes; above the rung of effects it is then looked at too."""
