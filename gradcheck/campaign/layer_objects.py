@@ -30,6 +30,8 @@ from gradcheck.subjects.claims import PLAIN_FUNCTION
 
 _TRIES = 20
 _SEEN = 3
+_CONSTANTS = 6
+"""Different targets or indices of one shape: each is traced once by the oracle."""
 _GUARD = 1e-5
 _LOOSE = 1e-6
 """Relative difference of outputs beyond which a proposal is dropped before its rounding bound is computed."""
@@ -65,7 +67,8 @@ class LayerOfObject:
             if n and drawn.get(n, "") in _ARGUMENTS:
                 arguments[n] = _ARGUMENTS[drawn.get(n, "")](generator, shape)
             elif n:
-                fixed[n] = constant(drawn[n], generator, shape)
+                few = np.random.default_rng([int(generator.integers(_CONSTANTS)), *shape])
+                fixed[n] = constant(drawn[n], few, shape)
         if "x" in arguments and "x" not in drawn:
             arguments["x"] = arguments["x"] + np.copysign(3 * MARGIN, arguments["x"])
         cotangent = np.asarray(generator.standard_normal(shapes[""])).astype(self.dtype).astype(np.float64)

@@ -34,6 +34,7 @@ _SEEN = 3
 _QUIET = frozenset({"layout", "time_major", "weights", "bias", "kernel", "axes"})
 """Settings that are worth a word only where they are not the usual ones."""
 Verify = Callable[..., Outcome]
+_LAST: list[Any] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,12 @@ class Reading:
 
 
 def trusted_at(case: OperationCase) -> tuple[Trusted, float]:
-    """The trusted corner at a case, and its distance from a kink."""
-    t, nearest = trusted_layer(case)
-    return Trusted(t.output, t.output_error, t.pullback), nearest
+    """The trusted corner at a case, and its distance from a kink; the last case is asked for twice, and worked out once."""
+    if not _LAST or _LAST[0] is not case:
+        t, nearest = trusted_layer(case)
+        _LAST[:] = case, (Trusted(t.output, t.output_error, t.pullback), nearest)
+    found: tuple[Trusted, float] = _LAST[1]
+    return found
 
 
 def away_from_kinks(case: OperationCase) -> bool:

@@ -31,6 +31,9 @@ _SOURCES = (
     "oracles/transcription.py",
     "oracles/lines.py",
     "oracles/fingerprint.py",
+    "oracles/equations.py",
+    "oracles/layers.py",
+    "networks/activations.py",
     "networks/namespace.py",
 )
 
@@ -72,7 +75,8 @@ def _versions() -> str:
     """A digest of everything that decides how a definition is transcribed, the definition apart."""
     named = {p: importlib.metadata.version(p) for p in ("jax", "jaxlib", "numpy")}
     here = Path(__file__).parents[1]
-    sources = [hashlib.sha256((here / s).read_bytes()).hexdigest() for s in _SOURCES]
+    files = [*(here / s for s in _SOURCES), *sorted((here / "networks" / "layers").glob("*.py"))]
+    sources = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     key = [named, platform.python_version(), platform.machine(), __version__, sources]
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
 

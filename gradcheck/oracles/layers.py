@@ -1,5 +1,6 @@
 """The trusted layer at a case: output and pullback by jax's rules, carried out by numpy with a rounding bound each."""
 
+import hashlib
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
@@ -10,9 +11,12 @@ from gradcheck.networks.layers import DEFINITIONS
 from gradcheck.networks.layers.assignment import assignment_of, defined
 from gradcheck.networks.namespace import xp_numpy
 from gradcheck.numerics import Array, Estimate, unit_roundoff
+from gradcheck.oracles import equations
 from gradcheck.oracles.autodiff import function_vjp, vjp_equations
 from gradcheck.oracles.operations import TrustedOperation
+from gradcheck.oracles.restricted import Refused
 from gradcheck.oracles.running_error import Analysis, Rounded
+from gradcheck.oracles.store import rules
 
 SAFETY = 8.0
 """Other orders of operations, and other usual formulas, round differently: so many times the bound of jax's own."""
@@ -65,8 +69,31 @@ def _equations(case: OperationCase) -> Any:
     if key not in _TRACED:
         while len(_TRACED) >= _MOST_TRACED:
             _TRACED.pop(next(iter(_TRACED)))
-        _TRACED[key] = vjp_equations(definition_of(case), case.arguments, case.cotangent)
+        _TRACED[key] = _recalled(key) or _traced(key, case)
     return _TRACED[key]
+
+
+def _recalled(key: Hashable) -> Any:
+    """The equations that an earlier process kept; None where there are none that hold what they should."""
+    text = rules.store.get(_name(key))
+    try:
+        return None if text is None else equations.read(text)
+    except Refused:
+        return None
+
+
+def _traced(key: Hashable, case: OperationCase) -> Any:
+    """jax's equations, kept for later processes where they can be written."""
+    closed = vjp_equations(definition_of(case), case.arguments, case.cotangent)
+    text = equations.written(closed)
+    if text is None:
+        return closed
+    rules.store.put(_name(key), text)
+    return equations.read(text)
+
+
+def _name(key: Hashable) -> str:
+    return f"layer-{hashlib.sha256(repr(key).encode()).hexdigest()}"
 
 
 def _structure(case: OperationCase) -> Hashable:

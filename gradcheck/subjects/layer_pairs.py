@@ -92,7 +92,7 @@ class LayerPair:
             named = {meaning_of(str(k).lstrip("d").lstrip("_"), spellings(layer)): v for k, v in result.items()}
             return {str(m): v for m, v in named.items() if m in case.arguments}
         several = list(result) if isinstance(result, (tuple, list)) else [result]
-        names = _returned(self.backward, layer)
+        names = _returned(self.backward, layer.name)
         if names is not None and len(names) == len(several) and set(names) <= set(order):
             order = names
         if len(several) != len(order):
@@ -149,8 +149,10 @@ def _takes_one(backward: Callable[..., Any]) -> bool:
         return False
 
 
-def _returned(backward: Callable[..., Any], layer: Layer) -> list[str] | None:
+@cache
+def _returned(backward: Callable[..., Any], name: str) -> list[str] | None:
     """The arguments whose gradients a return statement names, such as ``return dx, dw, db``."""
+    layer = LAYERS[name]
     tree = tree_of(backward)
     returns = [n.value for n in ast.walk(tree) if isinstance(n, ast.Return)] if tree else []
     if len(returns) != 1 or not isinstance(returns[0], ast.Tuple):
