@@ -104,8 +104,8 @@ def gelu_tanh(z: Array, xp: Any) -> Any:
 
 
 def softmax(z: Array, xp: Any) -> Any:
-    """exp(z_i)/Σ_k exp(z_k) over the units (axis 0), shifted by the largest entry."""
-    e = xp.exp(z - xp.max(z, axis=0, keepdims=True))
+    """exp(z_i)/Σ_k exp(z_k) over the units (axis 0), shifted by the largest entry; the shift has no derivative."""
+    e = xp.exp(z - xp.stop_gradient(xp.max(z, axis=0, keepdims=True)))
     return e / xp.sum(e, axis=0, keepdims=True)
 
 

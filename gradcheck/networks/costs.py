@@ -71,8 +71,8 @@ def cross_entropy(a: Array, y: Array, xp: Any) -> Any:
 
 
 def cross_entropy_logits(a: Array, y: Array, xp: Any) -> Any:
-    """−Σ y ln softmax(a) over the units."""
-    top = xp.max(a, axis=0, keepdims=True)
+    """−Σ y ln softmax(a) over the units. The shift has no derivative: its own, zero on paper, is rounding at the largest."""
+    top = xp.stop_gradient(xp.max(a, axis=0, keepdims=True))
     log_sum = top + xp.log(xp.sum(xp.exp(a - top), axis=0, keepdims=True))
     return xp.sum(y * (log_sum - a))
 

@@ -1,5 +1,6 @@
 """The jax.grad oracle: transcriptions against compiled jax, the template of a depth, kinks, the fallback."""
 
+import math
 from dataclasses import replace
 
 import jax
@@ -169,3 +170,14 @@ def test_what_is_penalised_is_what_compiled_jax_penalises(make_case, strength, b
     assert value == pytest.approx(expected_value, rel=1e-13)
     for name, g in expected.items():
         np.testing.assert_allclose(gradient[name], g, rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_largest_logit_gets_no_rounding_of_the_shift(seed):
+    """The derivative of the shift, zero on paper, was an ulp of 1 at the largest of many small probabilities."""
+    generator = np.random.default_rng(seed)
+    a, y = 1e-3 * generator.standard_normal((60, 1)), generator.dirichlet(np.ones(60))[:, None]
+    p = [math.exp(v) for v in a[:, 0]]
+    right = np.array([[math.fsum(y[:, 0]) * e / math.fsum(p)] for e in p]) - y
+    found = cost_vjp(COSTS["cross_entropy_logits"])(a, y, np.ones(()))
+    assert np.all(np.abs(found - right) <= 8 * 2.0**-53 * (np.abs(right) + np.abs(y)))
