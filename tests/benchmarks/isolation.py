@@ -4,14 +4,15 @@
 
 Per subject: CPU of this process and, isolated, of its child as well, for the full ladder at every case (the least of the
 rounds: what others do on the machine only adds); then for a whole `gradcheck.verify` of 200 cases, with the start of the
-child. Ratios, because both sides see the same machine. Round trips a case are counted at the worker. Targets: a ratio of at
-most 1.5 a case, and for the whole run.
+child. The same at one network of P parameters (tanh, 8 samples), small and large. Ratios, because both sides see the same
+machine. Round trips a case are counted at the worker. Targets: a ratio of at most 1.5 everywhere.
 """
 
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -20,13 +21,18 @@ from gradcheck.campaign import oracle_cache
 from gradcheck.campaign.opening import Limits, Target, opened
 from gradcheck.checks import Wanted, examine, recognise
 from gradcheck.isolation import Worker
-from gradcheck.networks import Case
+from gradcheck.networks import Case, activation_named, cost_named
+from gradcheck.numerics import size
 from gradcheck.strategies import corner_cases
-from gradcheck.subjects import SubjectConfiguration
+from gradcheck.subjects import Layout, SubjectConfiguration
 from tests.benchmarks.output import command, finish, number, parser, table, versions
+from tests.benchmarks.speed_scaling import case_of, network
 from tests.benchmarks.timing import ROOT
 
-SUBJECTS = ("reference/row_major.py", "reference/layer_error.py", "tests/files/tanh_mse.py")
+SMALL_FILE = "tests/files/tanh_mse.py"
+SUBJECTS = ("reference/row_major.py", "reference/layer_error.py", SMALL_FILE)
+TOLD: dict[str, dict[str, Any]] = {SMALL_FILE: {"activations": ("tanh",), "costs": ("mse",)}}
+PARAMETERS = (60, 5_000, 50_000, 500_000, 5_000_000)
 LIMIT = 1.5
 
 
@@ -71,7 +77,7 @@ def per_case(path: str, seed: int, rounds: int, batch: int) -> dict[str, float]:
         opened(target, said, Limits(in_process=True)) as here,
         opened(target, said, Limits()) as there,
     ):
-        recognition = recognise(here, Wanted(None, None, None, None, None, None), seed)
+        recognition = recognise(here, wanted(path), seed)
         cases = drawn(recognition.repertoire, seed, batch + 1)
         there.forward([next(cases)], recognition.layout)
         pids = sorted(counted.pids)
@@ -95,6 +101,41 @@ def per_case(path: str, seed: int, rounds: int, batch: int) -> dict[str, float]:
     }
 
 
+def wanted(path: str) -> Wanted:
+    """What the subject is told to be."""
+    told = TOLD.get(path, {})
+    activations = tuple(map(activation_named, told["activations"])) if told else None
+    return Wanted(activations, tuple(map(cost_named, told["costs"])) if told else None, None, None, None, None)
+
+
+def by_size(parameters: int, rounds: int) -> dict[str, float]:
+    """Milliseconds of one case with P parameters in this process and isolated, and its round trips."""
+    target, said, layout = Target(str(ROOT / SMALL_FILE), None), SubjectConfiguration(), Layout()
+    with (
+        Counted() as counted,
+        opened(target, said, Limits(in_process=True)) as here,
+        opened(target, said, Limits(time_limit=60.0, memory_limit=None)) as there,
+    ):
+        case = case_of(network(parameters))
+        times: dict[str, list[float]] = {"here": [], "there": []}
+        trips = 0
+        for k in range(rounds):
+            sides = [("here", here), ("there", there)]
+            for name, subject in sides if k % 2 else reversed(sides):
+                began, before = cpu(sorted(counted.pids)), counted.trips
+                assert examine(subject, case, layout).fault is None
+                times[name].append(cpu(sorted(counted.pids)) - began)
+                trips += counted.trips - before
+    here_least, there_least = min(times["here"]), min(times["there"])
+    return {
+        "P": size(case.parameters),
+        "here_ms": 1e3 * here_least,
+        "there_ms": 1e3 * there_least,
+        "ratio": there_least / here_least,
+        "trips": trips / rounds,
+    }
+
+
 def whole(path: str, seed: int, rounds: int) -> float:
     """Isolated over in-process, for whole verifications in turns; CPU with that of children that have ended."""
     ratios = []
@@ -102,7 +143,7 @@ def whole(path: str, seed: int, rounds: int) -> float:
         took = []
         for in_process in (True, False):
             began = _with_children()
-            gradcheck.verify(ROOT / path, seed=seed, in_process=in_process)
+            gradcheck.verify(ROOT / path, seed=seed, in_process=in_process, max_examples=200, **TOLD.get(path, {}))
             took.append(_with_children() - began)
         ratios.append(took[1] / took[0])
     return float(np.median(ratios))
@@ -124,6 +165,10 @@ def main() -> int:
     for path in SUBJECTS:
         found[path] = per_case(path, arguments.seed, rounds, 40) | {"whole": whole(path, arguments.seed, runs)}
         print(f"  {path}: {found[path]}", file=sys.stderr, flush=True)
+    sizes = []
+    for parameters in PARAMETERS[: 4 if arguments.quick else None]:
+        sizes.append(by_size(parameters, 40 if parameters < 10_000 else 8 if parameters < 10**6 else 3))
+        print(f"  {sizes[-1]}", file=sys.stderr, flush=True)
     rows = [
         [
             path,
@@ -148,7 +193,13 @@ def main() -> int:
          "CPU of both processes, in turns in one run; the least of several rounds, for a whole run the median.",
          "", table(header, rows)]
     )  # fmt: skip
+    of_sizes = [
+        [f"{s['P']:,}", number(s["here_ms"]), number(s["there_ms"]), f"{s['ratio']:.2f}", f"{s['trips']:.2f}"]
+        for s in sizes
+    ]
+    text += "\n\nOne case of a network with P parameters:\n\n" + table(["P", *header[1:5]], of_sizes)
     missed = [f"{path}: {what} {f[what]:.2f}, {LIMIT} wanted" for path, f in found.items() for what in ("ratio", "whole") if f[what] > LIMIT]  # noqa: E501  # fmt: skip
+    missed += [f"P {s['P']:,}: ratio {s['ratio']:.2f}, {LIMIT} wanted" for s in sizes if s["ratio"] > LIMIT]
     figures = {p.rpartition("/")[2]: {k: round(v, 3) for k, v in f.items()} for p, f in found.items()}
     return finish("isolation", arguments, text, figures, missed)
 
