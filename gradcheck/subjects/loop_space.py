@@ -94,7 +94,7 @@ class Given:
         return {
             "input": w[0], "labels": w[-1], "sizes": list(w), "hiddens": list(w[1:-1]), "hidden": w[min(1, len(w) - 1)],
             "X": self.x.copy(), "y": self.y.copy(), "X too": self.x.copy(), "y too": self.y.copy(), "rate": self.rate,
-            "one": 1, "l2": 0.0, "batch": self.samples, "shuffle": False, "dtype": np.float64,
+            "one": 1, "l2": 0.0, "batch": self.samples, "shuffle": False, "quiet": False, "dtype": np.float64,
         }  # fmt: skip
 
 

@@ -29,7 +29,7 @@ _TRAIN = {
 }  # fmt: skip
 DATA = {
     "X": tuple(dict.fromkeys((*_TRAIN["X"], *WORDS["X"], "train_X", "train_x", "input_array", "inputs_array", "x_data"))),
-    "y": tuple(dict.fromkeys((*_TRAIN["y"], *WORDS["Y"], "train_y", "train_Y", "output_array", "y_data", "y_enc"))),
+    "y": tuple(dict.fromkeys((*_TRAIN["y"], *WORDS["Y"], "train_y", "train_Y", "output_array", "y_data", "y_enc", "output"))),
     "X too": ("X_valid", "X_val", "X_test", "x_test", "x_val", "X_validation", "test_X", "val_X", "test_x"),
     "y too": ("y_valid", "y_val", "y_test", "Y_test", "y_validation", "test_y", "val_y", "Y_val"),
 }  # fmt: skip
@@ -44,6 +44,20 @@ MEANING = {
     "rate": RATES,
     "batch": tuple(BATCH),
     "one": _ONE,
+    "quiet": (
+        "verbose",
+        "give_loss",
+        "print_loss",
+        "print_cost",
+        "debug",
+        "plot",
+        "show",
+        "log",
+        "display",
+        "print_info",
+        "verbosity",
+        "show_progress",
+    ),
     "shuffle": ("shuffle", "shuffled", "do_shuffle"),
     "l2": ("lambda_", "lambd", "lam", "lmbda", "reg_lambda", "l2", "reg"),
 }

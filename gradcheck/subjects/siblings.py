@@ -40,23 +40,45 @@ class _Loader(SourceFileLoader):
             vars(module).update(BUILTINS_OF_2)
         try:
             super().exec_module(module)
-        except ModuleNotFoundError as error:
+        except ImportError as error:
             self._without_what_is_not_there(module, error)
 
-    def _without_what_is_not_there(self, module: ModuleType, error: ModuleNotFoundError) -> None:
-        """Run it again statement by statement, past imports of modules that are not installed, as the subject itself is run."""
+    def _without_what_is_not_there(self, module: ModuleType, error: ImportError) -> None:
+        """Run it again statement by statement, past imports of modules that are not installed and values that are made of them,
+        as the subject itself is run."""
         tree = parsed(Unit(self.path, ""), Path(self.path).read_bytes()).tree
-        for statement in tree.body:
+        lost: set[str] = set()
+        for statement in (one for s in tree.body for one in _one_by_one(s)):
             code = compile(ast.Module([statement], []), self.path, "exec", dont_inherit=True)
             try:
                 exec(code, vars(module))
-            except ModuleNotFoundError as missing:
+            except ImportError as missing:
                 if not isinstance(statement, (ast.Import, ast.ImportFrom)):
                     raise error from None
-                self.notes.append(f"{Path(self.path).name}: the module {missing.name!r} is not installed")
+                lost |= {alias.asname or alias.name.partition(".")[0] for alias in statement.names}
+                self.notes.append(f"{Path(self.path).name}: {_what_is_missing(missing)}")
+            except NameError as unknown:
+                if unknown.name not in lost or not isinstance(statement, (ast.Assign, ast.Expr)):
+                    raise error from None
 
     def set_data(self, path: Any, data: Any, *, _mode: int = 0o666) -> None:
         """No bytecode is written."""
+
+
+def _one_by_one(statement: ast.stmt) -> list[ast.stmt]:
+    """``from a import b, c`` as two statements."""
+    if not isinstance(statement, ast.ImportFrom) or statement.module == "__future__":
+        return [statement]
+    return [
+        ast.copy_location(ast.ImportFrom(statement.module, [alias], statement.level), statement)
+        for alias in statement.names
+    ]
+
+
+def _what_is_missing(error: ImportError) -> str:
+    return (
+        f"the module {error.name!r} is not installed" if isinstance(error, ModuleNotFoundError) else f"skipped: {error}"
+    )
 
 
 class _Finder(MetaPathFinder):

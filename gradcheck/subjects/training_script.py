@@ -11,7 +11,6 @@ A loop over samples is run with one sample at a time, one over batches with all 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from gradcheck.subjects.loop_space import Data, Given, data_of, given_parameters
 from gradcheck.subjects.loop_step import TrainingScript
 from gradcheck.subjects.match import Match
 from gradcheck.subjects.model_calls import LAYOUTS, output_limits
-from gradcheck.subjects.placement import fixed_widths, is_bias, parameters_in
+from gradcheck.subjects.placement import fixed_widths
 from gradcheck.subjects.protocol import Malformed
 from gradcheck.subjects.training_loops import Loop, loops_of, state
 
@@ -120,10 +119,7 @@ def _widths(loop: Loop, members: Mapping[str, Any], data: Data, asked: tuple[int
             )
     except (SubjectError, Malformed):
         return None
-    found = fixed_widths(held)
-    matrices = [a.shape for p, a in parameters_in(held) if a.ndim == 2 and not is_bias(p)]
-    chained = len(matrices) < 2 or any(a[1] == b[0] or a[0] == b[1] for a, b in pairwise(matrices))
-    return found if found and chained else None
+    return fixed_widths(held)
 
 
 __all__ = ["CALL", "NAME", "TEMPLATE", "Layout", "match"]
