@@ -85,6 +85,8 @@ def shape_message(name: str, given: Shape, expected: Shape, samples: int = 0) ->
 
 def _shape_hint(given: Shape, expected: Shape, samples: int) -> str:
     size = int(np.prod(expected))
+    if given == () and size > 1:
+        return ": it is one number, summed over the units too"
     if len(given) == 2 and len(expected) == 2 and given == expected[::-1]:
         return ": it is the transpose"
     if int(np.prod(given)) == size:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gradcheck.networks import Case
-from gradcheck.subjects.gradient_names import Leaf, by_name, is_array, is_number, leaves_of, order_of, orders
+from gradcheck.subjects.gradient_names import Leaf, by_name, is_array, is_number, leaves_of, name_of, order_of, orders
 from gradcheck.subjects.layout import Layout, subject_shapes
 from gradcheck.subjects.protocol import Malformed
 from gradcheck.subjects.source import tree_of
@@ -45,7 +45,7 @@ class Reader:
         """
         shapes = subject_shapes(case.architecture, layout)
         for right_shapes in (True, False):
-            for select in _selections(result):
+            for select in _selections(result, self.returned):
                 leaves = self._leaves(result, select)
                 if any(any(leaf is p for p in parameters) for _, leaf in leaves):
                     continue
@@ -88,12 +88,14 @@ class Reader:
         return pieces
 
 
-def _selections(result: Any) -> Iterator[Select]:
-    """The whole, each container in a tuple, and everything in it that is no number (a loss)."""
+def _selections(result: Any, returned: Sequence[str | None]) -> Iterator[Select]:
+    """The whole, each container in a tuple, and everything in it that is no number (a loss), or one with a gradient's name."""
     if not isinstance(result, (tuple, list)):
         yield None
         return
-    numbers = [k for k, item in enumerate(result) if is_number(item)]
+    named = [n is not None and name_of((n,)) is not None for n in returned]
+    named = named if len(named) == len(result) else [False] * len(result)
+    numbers = [k for k, item in enumerate(result) if is_number(item) and not named[k]]
     rest = tuple(k for k in range(len(result)) if k not in numbers)
     yield rest
     yield from ((k,) for k in rest if not isinstance(result[k], np.ndarray))

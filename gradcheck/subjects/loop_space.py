@@ -6,19 +6,17 @@ know how a step is read.
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gradcheck.errors import SubjectError
-from gradcheck.numerics import Array
 from gradcheck.subjects.binding import Binding, bind, meaning_of
 from gradcheck.subjects.gradient_names import name_of
-from gradcheck.subjects.layer_trial import ETAS
+from gradcheck.subjects.loop_objects import Given, kept_samples, made, trial_object
 from gradcheck.subjects.loop_text import bases, last_name, stores
-from gradcheck.subjects.loop_words import DATA, MEANING, OF_CONSTRUCTOR, OF_NUMBERS
-from gradcheck.subjects.model_calls import WORDS
+from gradcheck.subjects.loop_words import DATA, MEANING, OF_NUMBERS
+from gradcheck.subjects.model_calls import SAMPLES
 from gradcheck.subjects.training_loops import Loop, Space
 
 
@@ -43,7 +41,7 @@ def data_of(loop: Loop, members: Mapping[str, Any]) -> Data | None:
     if x and y:
         return Data(x, y, rate)
     if loop.owner:
-        kept = _kept(loop, members)
+        kept = kept_samples(members[loop.owner], loop.this)
         return None if kept is None else Data(*kept, rate)
     arrays = {n for n, v in members.items() if isinstance(v, np.ndarray) and v.ndim in (1, 2)}
     lost = {n for n in bases(loop.reads) if n not in members and n not in _assigned(loop)}
@@ -73,31 +71,6 @@ def arguments_of(loop: Loop, members: Mapping[str, Any]) -> Binding | None:
     return bind(function, MEANING) if loop.function and callable(function) else None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Given:
-    """What a loop is run for: X and y in the subject's layout, how many samples that is, the widths asked for, and a rate.
-
-    parameters: values of arguments that are weights and biases themselves.
-    """
-
-    x: Array
-    y: Array
-    samples: int
-    widths: tuple[int, ...]
-    rate: float
-    parameters: Mapping[str, Array] = field(default_factory=dict)
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """By meaning."""
-        w = self.widths
-        return {
-            "input": w[0], "labels": w[-1], "sizes": list(w), "hiddens": list(w[1:-1]), "hidden": w[min(1, len(w) - 1)],
-            "X": self.x.copy(), "y": self.y.copy(), "X too": self.x.copy(), "y too": self.y.copy(), "rate": self.rate,
-            "one": 1, "l2": 0.0, "batch": self.samples, "shuffle": False, "quiet": False, "dtype": np.float64,
-        }  # fmt: skip
-
-
 def space_of(loop: Loop, members: Mapping[str, Any], data: Data, given: Given) -> Space:
     """The names that the loop sees, after a function's statements before it, or those of a script that depend on X and y."""
     space: Space = {n: _copied(v) for n, v in members.items()}
@@ -105,7 +78,7 @@ def space_of(loop: Loop, members: Mapping[str, Any], data: Data, given: Given) -
     own = settings(loop, members)
     for name, meaning in own.items():
         put_at(space, name, int(values[meaning]) if meaning != "rate" else rate)
-    if not loop.function:
+    if not loop.function and not loop.owner:
         samples = {data.x: values["X"], data.y: values["y"]}
         space.update(samples)
         loop.rerun(space, (data.x, data.y), set(loop.updated) | set(samples) | set(own))
@@ -138,19 +111,8 @@ def space_of(loop: Loop, members: Mapping[str, Any], data: Data, given: Given) -
 def _renewed(loop: Loop, space: Space, samples: int) -> None:
     """Numbers of the script that its missing data would have given: how many samples there are."""
     for name in bases(loop.reads):
-        if name not in space and meaning_of(
-            name, {"samples": ("num_examples", "m", "n_samples", "N", *WORDS["samples"])}
-        ):
+        if name not in space and meaning_of(name, {"samples": SAMPLES}):
             space[name] = samples
-
-
-def made(cls: type, values: Mapping[str, Any]) -> Any:
-    """An object of the class. Raises SubjectError where it asks for something of unknown meaning."""
-    constructor = bind(cls, OF_CONSTRUCTOR)
-    if constructor.missing:
-        msg = f"cannot tell what to hand over to the constructor of {cls.__name__} as {', '.join(constructor.missing)}"
-        raise SubjectError("contract", msg)
-    return constructor(values)
 
 
 def settings(loop: Loop, space: Mapping[str, Any], *ignored: str) -> dict[str, str]:
@@ -168,7 +130,7 @@ def settings(loop: Loop, space: Mapping[str, Any], *ignored: str) -> dict[str, s
 def _rate(loop: Loop, members: Mapping[str, Any]) -> str | None:
     space: Mapping[str, Any] = members
     if loop.owner:
-        space = {**members, loop.this: _object(loop, members)}
+        space = {**members, loop.this: trial_object(members[loop.owner])}
     known = [n for n, m in settings(loop, space).items() if m == "rate"]
     if known:
         return known[0]
@@ -178,26 +140,6 @@ def _rate(loop: Loop, members: Mapping[str, Any]) -> str | None:
     arguments = arguments_of(loop, members)
     defaults = inspect.signature(arguments.function).parameters if arguments else {}
     return next(iter(written), "epsilon" if "epsilon" in defaults and "epsilon" in loop.reads else None)
-
-
-def _object(loop: Loop, members: Mapping[str, Any]) -> Any:
-    x, y = np.ones((5, 6)), np.ones((5, 2))
-    try:
-        return made(members[loop.owner], Given(x, y, 5, (6, 4, 2), ETAS[0]).values)
-    except Exception:  # whatever the subject's constructor raises
-        return None
-
-
-def _kept(loop: Loop, members: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Where the object keeps the samples that its constructor was given."""
-    x, y = np.arange(30.0).reshape(5, 6), np.arange(10.0).reshape(5, 2)
-    try:
-        this = made(members[loop.owner], Given(x, y, 5, (6, 4, 2), ETAS[0]).values)
-    except Exception:  # whatever the subject's constructor raises
-        return None
-    held = {n: v for n, v in vars(this).items() if isinstance(v, np.ndarray)} if hasattr(this, "__dict__") else {}
-    names = [next((n for n, v in held.items() if np.array_equal(v, a)), None) for a in (x, y)]
-    return (f"{loop.this}.{names[0]}", f"{loop.this}.{names[1]}") if names[0] and names[1] else None
 
 
 def _assigned(loop: Loop) -> set[str]:

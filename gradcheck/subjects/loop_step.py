@@ -20,9 +20,10 @@ from gradcheck.subjects.layout import (
     samples_to_subject,
     subject_shapes,
 )
-from gradcheck.subjects.loop_space import Data, Given, space_of
+from gradcheck.subjects.loop_objects import Given
+from gradcheck.subjects.loop_space import Data, space_of
 from gradcheck.subjects.loop_watch import Watch
-from gradcheck.subjects.model_calls import LAYOUTS, labels_of
+from gradcheck.subjects.model_calls import LAYOUTS, labels_of, one_class
 from gradcheck.subjects.placement import placed
 from gradcheck.subjects.protocol import Call, Malformed, Offer
 from gradcheck.subjects.sample_order import moved, one_after_another, samples_of
@@ -70,7 +71,7 @@ class TrainingScript:
             batch=not self.single,
             labels=self.data.labels,
             notes=(
-                f"{self.loop.where} was run one step at a time: gradients recovered from its update"
+                f"{self.loop.where}: run one step at a time, gradients recovered from its update"
                 + (", one sample a step" if self.single else ""),
             ),
         )
@@ -191,7 +192,7 @@ class TrainingScript:
     def _count_classes(self, layout: Layout) -> None:
         """Find out whether the number of outputs is that of the classes among the labels: then two of them are checked."""
         case = self._trial(5)
-        alike = replace(case, targets=np.eye(len(case.targets))[:, np.zeros(5, dtype=int)])
+        alike = one_class(case)
         try:
             with subject_code():
                 self.ran(alike, layout, ETAS[0])

@@ -4,6 +4,7 @@ Functions and objects both use it. It must not know how either keeps its paramet
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -43,6 +44,8 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "samples": ("m", "num_samples", "n_samples", "batch_size"),
     "sizes": ("layer_sizes", "sizes", "layer_dims", "dims", "architecture", "layers_dims"),
 }  # fmt: skip
+SAMPLES = (*WORDS["samples"], "num_examples", "m_train", "N", "n_examples", "num_train", "n_train")
+"""The spellings of the number of samples where data would have given it."""
 CONSTRUCTOR: Mapping[str, tuple[str, ...]] = {
     "input": (*SIZES["input"], "n_features", "num_features", "in_features", "in_dim", "dim_in", "n_x", "nx", "n_i", "ni",
               "input_nodes", "inputs", "in_size", "num_input", "n_visible", "D", "input_neurons", "inputnodes", "input", "nin",
@@ -115,6 +118,20 @@ def labels_of(targets: Array) -> Array:
     if not hard:
         raise SubjectError("unsupported", "it takes class labels: no targets in between")
     return np.asarray(targets[0].astype(np.int64) if len(targets) == 1 else np.argmax(targets, axis=0))
+
+
+def require_every_class(case: Case) -> None:
+    """Raise SubjectError of kind "unsupported" where a class is the target of no sample: a file may count them there."""
+    if not np.all(case.targets.any(axis=1)):
+        raise SubjectError(
+            "unsupported", "it counts the classes among its labels: cases without all of them are left out"
+        )
+
+
+def one_class(case: Case) -> Case:
+    """The case with the first class as the target of every sample."""
+    n, m = case.targets.shape
+    return replace(case, targets=np.eye(n)[:, np.zeros(m, dtype=int)])
 
 
 def loss_in(result: Any, names: Sequence[str | None] = ()) -> Any:

@@ -18,6 +18,7 @@ import numpy as np
 
 from gradcheck.errors import SubjectError
 from gradcheck.networks import Case
+from gradcheck.numerics import Array
 from gradcheck.subjects import whole_functions
 from gradcheck.subjects.binding import signature_text
 from gradcheck.subjects.failures import subject_code
@@ -34,11 +35,12 @@ from gradcheck.subjects.model_calls import (
     output_limits,
     own_callables,
 )
-from gradcheck.subjects.model_plans import Plan, plans
+from gradcheck.subjects.model_plans import Plan, lost_numbers, plans
 from gradcheck.subjects.parameter_structures import Structure, structures
 from gradcheck.subjects.protocol import Malformed
+from gradcheck.subjects.sample_order import samples_of
 from gradcheck.subjects.source import constants, reachable
-from gradcheck.subjects.trial import small_case
+from gradcheck.subjects.trial import labelled_case, small_case
 from gradcheck.subjects.whole_functions import ModelFunctions
 
 NAME = whole_functions.NAME
@@ -86,13 +88,39 @@ def tried(
         adapter = ModelFunctions(plan, name, structure, samples=samples, targets=targets, globals_of=held)
         adapter.outputs = output_limits(outputs, targets)
         adapter.depths = (depth, depth) if numbered or shallow else (1, None)
+        adapter.counted = lost_numbers(plan)
         adapter.reader.returned = plan.gradient.returned
         good, runs = _layouts(adapter, depth, outputs, reasons)
         if good:
+            if targets == "labels":
+                adapter.counts_classes = counts_classes(adapter, labelled_case(depth, outputs), good[0])
+                adapter.outputs = (2, 2) if adapter.counts_classes else adapter.outputs
             return replace(adapter, layouts=tuple(good), reader=Reader(plan.gradient.returned))
         if runs and second is None:
             second = replace(adapter, layouts=tuple(runs), reader=Reader(plan.gradient.returned))
     return second
+
+
+def counts_classes(adapter: ModelFunctions, case: Case, layout: Layout) -> bool:
+    """Whether the gradients of samples of one class and of the rest do not add up to that of all: it may count the classes."""
+    groups = [np.flatnonzero(row) for row in case.targets]
+    try:
+        with subject_code():
+            whole, *parts = (
+                _flat_gradient(adapter, samples_of(case, list(g)), layout) for g in (range(case.samples), *groups)
+            )
+    except (SubjectError, Malformed):
+        return True
+    sums = (
+        sum(parts, np.zeros(())),
+        sum((len(g) / case.samples * p for g, p in zip(groups, parts, strict=True)), np.zeros(())),
+    )
+    return not any(np.allclose(whole, s, rtol=1e-9, atol=1e-12) for s in sums)
+
+
+def _flat_gradient(adapter: ModelFunctions, case: Case, layout: Layout) -> Array:
+    found = adapter.gradient(adapter.call(case, layout), np.ones(()))
+    return np.concatenate([np.ravel(np.asarray(found[n], dtype=float)) for n in sorted(found)])
 
 
 def _variants() -> Iterator[tuple[Samples, Targets, int]]:
@@ -124,9 +152,7 @@ def _layouts(
     """The layouts in which gradients of all parameters are found in the right shapes, and those in which it merely runs."""
     good: list[Layout] = []
     runs: list[Layout] = []
-    case = small_case(depth, outputs)
-    if adapter.targets == "labels":
-        case = replace(case, targets=np.eye(outputs)[:, np.arange(5) % outputs])
+    case = labelled_case(depth, outputs) if adapter.targets == "labels" else small_case(depth, outputs)
     for layout in LAYOUTS:
         try:
             with subject_code():

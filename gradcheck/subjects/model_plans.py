@@ -13,7 +13,7 @@ from gradcheck.subjects.binding import Binding, bind
 from gradcheck.subjects.gradient_names import name_of
 from gradcheck.subjects.gradient_reading import returned_names
 from gradcheck.subjects.match import parameter_names
-from gradcheck.subjects.model_calls import WORDS
+from gradcheck.subjects.model_calls import SAMPLES, WORDS
 from gradcheck.subjects.source import globals_used
 
 _NOT = (
@@ -162,3 +162,10 @@ def global_parameters(function: Callable[..., Any], members: Mapping[str, Any]) 
         return {}
     first = min(numbers)
     return {f"{letter}{(k or 0) - first + 1}": n for n, (letter, k) in found.items()}
+
+
+def lost_numbers(plan: Plan) -> tuple[str, ...]:
+    """Names for the number of samples that the functions look up in the module and that, with its data, are not there."""
+    functions = [getattr(p.binding.function, "func", p.binding.function) for p in plan.parts]
+    space = getattr(functions[0], "__globals__", {})
+    return tuple(n for n in sorted(globals_used(functions)) if n in SAMPLES and n not in space)

@@ -22,7 +22,7 @@ from gradcheck.subjects.layout import (
     samples_to_subject,
     subject_shapes,
 )
-from gradcheck.subjects.loop_space import Given, made
+from gradcheck.subjects.loop_objects import Given, made
 from gradcheck.subjects.loop_words import MEANING, OF_CONSTRUCTOR
 from gradcheck.subjects.model_calls import LAYOUTS
 from gradcheck.subjects.placement import fixed_widths, placed, widen

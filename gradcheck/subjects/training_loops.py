@@ -53,6 +53,8 @@ class Loop:
     @property
     def where(self) -> str:
         """The loop in words."""
+        if self.owner and not self.function:
+            return f"the methods of {self.owner}"
         name = ".".join(n for n in (self.owner, self.function) if n)
         return f"the loop in line {self.loop.lineno}" + (f" of {name}" if name else "")
 

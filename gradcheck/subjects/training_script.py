@@ -22,7 +22,8 @@ from gradcheck.subjects.failures import subject_code
 from gradcheck.subjects.layer_trial import ETAS
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.loading import TREE
-from gradcheck.subjects.loop_space import Data, Given, data_of, given_parameters, space_of
+from gradcheck.subjects.loop_objects import Given, stepping
+from gradcheck.subjects.loop_space import Data, data_of, given_parameters, space_of
 from gradcheck.subjects.loop_step import TrainingScript
 from gradcheck.subjects.match import Match
 from gradcheck.subjects.model_calls import LAYOUTS, output_limits
@@ -50,7 +51,8 @@ def match(members: Mapping[str, Any], name: str) -> Match:
     """Recognised by a loop that updates parameters and compares an output with targets."""
     path = members.get("__file__")
     lacks: list[str] = []
-    for loop in list(loops_of(Path(path), members.get(TREE)))[:_MOST] if path else ():
+    written = list(loops_of(Path(path), members.get(TREE)))[:_MOST] if path else []
+    for loop in [*stepping(members), *written]:
         try:
             with subject_code():
                 adapter = _tried(loop, members, name)

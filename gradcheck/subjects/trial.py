@@ -66,6 +66,12 @@ def small_case(depth: int, outputs: int, sizes: Sequence[int] | None = None, sam
     return Case(architecture, parameters, inputs, targets)
 
 
+def labelled_case(depth: int, outputs: int, samples: int = 5) -> Case:
+    """A small case with one class a sample as its target, every class among them."""
+    case = small_case(depth, outputs, samples=samples)
+    return replace(case, targets=np.eye(outputs)[:, np.arange(samples) % outputs])
+
+
 def magnified(case: Case, factor: float, labels: bool) -> Case:
     """A case of larger gradients: by larger targets or, where these are classes, larger inputs of smaller weights."""
     if not labels:

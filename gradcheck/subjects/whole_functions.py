@@ -21,6 +21,7 @@ from gradcheck.subjects.model_calls import (
     handed_samples,
     loss_in,
     output_in,
+    require_every_class,
     require_precision,
 )
 from gradcheck.subjects.model_plans import Part, Plan
@@ -35,7 +36,10 @@ NAME = "model_functions"
 
 @dataclass(slots=True, eq=False)
 class ModelFunctions:
-    """Adapter around the functions of a plan; `globals_of`: names of module globals by parameter."""
+    """Adapter around the functions of a plan; `globals_of`: names of module globals by parameter.
+
+    counted: names that lost data would have given the number of samples. counts_classes: labels must hold every class.
+    """
 
     plan: Plan
     name: str
@@ -46,6 +50,8 @@ class ModelFunctions:
     layouts: tuple[Layout, ...] = LAYOUTS
     outputs: tuple[int, int | None] = (1, None)
     globals_of: Mapping[str, str] = field(default_factory=dict)
+    counted: tuple[str, ...] = ()
+    counts_classes: bool = False
     reader: Reader = field(default_factory=Reader)
     _offer: Offer | None = None
 
@@ -88,6 +94,8 @@ class ModelFunctions:
         """X, Y and the parameters in the structure that the file uses."""
         call = Call(point, layout, {})
         case = call.case
+        if self.counts_classes:
+            require_every_class(case)
         call.arrays.update(handed_samples(case, layout, self.samples, self.targets))
         weights, biases = parameters_to_subject(case, layout)
         call.rest["named"] = {f"W{k}": w for k, w in enumerate(weights, 1)} | {
@@ -182,12 +190,15 @@ class ModelFunctions:
         return found | named
 
     def _run(self, part: Part, values: Mapping[str, Any]) -> Any:
-        if not self.globals_of:
+        if not (self.globals_of or self.counted):
             return part.binding(values)
-        space = part.binding.function.__globals__
+        space = getattr(part.binding.function, "func", part.binding.function).__globals__
         before = {n: space[n] for n in self.globals_of.values()}
         space.update({own: values[n] for n, own in self.globals_of.items() if n in values})
+        space.update(dict.fromkeys(self.counted, values["samples"] if self.samples == "batch" else 1))
         try:
             return part.binding(values)
         finally:
             space.update(before)
+            for n in self.counted:
+                space.pop(n, None)

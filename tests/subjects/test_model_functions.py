@@ -218,3 +218,40 @@ def propagate(w, b, X, Y):
 """
     assert report_of(tmp_path, source).verdict == "pass"
     assert report_of(tmp_path, source.replace("np.sum(A - Y) /", "2 * np.sum(A - Y) /")).verdict == "fail"
+
+
+LOST = """
+import nowhere_to_be_found
+data = nowhere_to_be_found.read()
+m, n = data.shape
+def one_hot(Y):
+    one_hot_Y = np.zeros((Y.size, Y.max() + 1))
+    one_hot_Y[np.arange(Y.size), Y] = 1
+    return one_hot_Y.T
+def forward_prop(W1, b1, W2, b2, X):
+    Z1 = W1.dot(X) + b1
+    A1 = np.maximum(Z1, 0)
+    Z2 = W2.dot(A1) + b2
+    A2 = np.exp(Z2) / sum(np.exp(Z2))
+    return Z1, A1, Z2, A2
+def backward_prop(Z1, A1, Z2, A2, W1, W2, X, Y):
+    dZ2 = A2 - one_hot(Y)
+    dZ1 = W2.T.dot(dZ2) * (Z1 > 0)
+    dW2, db2 = 1 / m * dZ2.dot(A1.T), 1 / m * np.sum(dZ2, axis=1, keepdims=True)
+    dW1, db1 = 1 / m * dZ1.dot(X.T), 1 / m * np.sum(dZ1, axis=1, keepdims=True)
+    return dW1, db1, dW2, db2
+"""
+
+
+def test_a_number_of_samples_that_lost_data_would_have_given(tmp_path):
+    """And labels that are counted: cases without all classes are left out."""
+    report = report_of(tmp_path, LOST, examples=20)
+    assert report.verdict == "pass"
+    assert report.tally.cases >= 5
+
+
+def test_a_bias_gradient_that_is_summed_over_the_units_too(tmp_path):
+    """One number for all units has the wrong shape, with that reason."""
+    report = report_of(tmp_path, LOST.replace("np.sum(dZ2, axis=1, keepdims=True)", "np.sum(dZ2)"))
+    assert (report.verdict, report.findings[0].code.name) == ("fail", "GC104")
+    assert "summed over the units too" in report.findings[0].detail

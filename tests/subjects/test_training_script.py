@@ -146,7 +146,28 @@ def nn_epoch(X, y, W1, W2, lr=0.1, batch=100):
         W1 -= lr * grad1
         W2 -= lr * grad2
 """
+KEPT = """
+import numpy as np
+def sigmoid(x):
+    return 1.0 / (1 + np.exp(-x))
+class NeuralNetwork:
+    def __init__(self, x, y):
+        self.input, self.y = x, y
+        self.weights1 = np.random.rand(self.input.shape[1], 4)
+        self.weights2 = np.random.rand(4, 1)
+        self.output = np.zeros(self.y.shape)
+    def feedforward(self):
+        self.layer1 = sigmoid(np.dot(self.input, self.weights1))
+        self.output = sigmoid(np.dot(self.layer1, self.weights2))
+    def backprop(self):
+        delta = 2 * (self.y - self.output) * self.output * (1.0 - self.output)
+        d_weights2 = np.dot(self.layer1.T, delta)
+        d_weights1 = np.dot(self.input.T, np.dot(delta, self.weights2.T) * self.layer1 * (1.0 - self.layer1))
+        self.weights1 += d_weights1
+        self.weights2 += d_weights2
+"""
 RIGHT = {
+    "samples kept": (KEPT, "mse · 1"),
     "method": (FIT, "bce · 1"),
     "lost data": (LOST_DATA, "cross_entropy · 1"),
     "in place": (IN_PLACE, "cross_entropy · 1/m"),
@@ -156,6 +177,7 @@ RIGHT = {
     "samples": (STOCHASTIC, "mse · 1/2"),
 }
 WRONG = {
+    "samples kept": KEPT.replace("* self.layer1 * (1.0 - self.layer1))", "* self.layer1)"),
     "method": FIT.replace("* (1 - a_h ** 2)", "* a_h * (1 - a_h)"),
     "lost data": LOST_DATA.replace("(1 - np.power(a1, 2))", "(1 - a1)"),
     "in place": IN_PLACE.replace("* (Z1 > 0)) / m", ") / m"),
