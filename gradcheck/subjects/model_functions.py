@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.errors import SubjectError
+from gradcheck.errors import GradcheckError, SubjectError
 from gradcheck.networks import Case
 from gradcheck.numerics import Array
 from gradcheck.subjects import whole_functions
 from gradcheck.subjects.binding import signature_text
-from gradcheck.subjects.failures import subject_code
+from gradcheck.subjects.failures import seeded, subject_code, subject_error
 from gradcheck.subjects.gradient_names import is_number
 from gradcheck.subjects.gradient_reading import Reader
 from gradcheck.subjects.layout import Layout, subject_shapes
@@ -62,9 +62,13 @@ def match(members: Mapping[str, Any], name: str) -> Match:
     """Recognised by functions of known arguments that, on a small network, return gradients of every parameter."""
     functions = dict(own_callables(members, own_functions(members)))
     near: list[str] = []
+    alone: dict[str, bool] = {}
     for plan, globals_of in plans(functions, members):
         reasons: dict[str, str] = {}
-        adapter = tried(plan, globals_of, members, name, reasons)
+        if plan.forward is None and plan.gradient.name not in alone:  # without a cost first: it may have several
+            alone[plan.gradient.name] = tried(Plan(plan.gradient), globals_of, members, name, reasons) is not None
+        hopeless = plan.forward is None and not alone[plan.gradient.name]
+        adapter = None if hopeless else tried(plan, globals_of, members, name, reasons)
         if adapter is not None:
             return Match(NAME, adapter, found=tuple(p.name for p in plan.parts))
         text = signature_text(plan.gradient.name, plan.gradient.binding.function)
@@ -81,6 +85,7 @@ def tried(
     depths = (max(numbered),) if numbered else DEPTHS
     second: ModelFunctions | None = None
     candidates = list(_structures(plan, members))
+    counted = lost_numbers(plan)
     for (samples, targets, outputs), depth, structure in product(_variants(), depths, candidates):
         shallow = structure.text == "W, b"
         if shallow and depth != 1 and 1 in depths:
@@ -88,7 +93,7 @@ def tried(
         adapter = ModelFunctions(plan, name, structure, samples=samples, targets=targets, globals_of=held)
         adapter.outputs = output_limits(outputs, targets)
         adapter.depths = (depth, depth) if numbered or shallow else (1, None)
-        adapter.counted = lost_numbers(plan)
+        adapter.counted = counted
         adapter.reader.returned = plan.gradient.returned
         good, runs = _layouts(adapter, depth, outputs, reasons)
         if good:
@@ -155,17 +160,22 @@ def _layouts(
     case = labelled_case(depth, outputs) if adapter.targets == "labels" else small_case(depth, outputs)
     for layout in LAYOUTS:
         try:
-            with subject_code():
+            with seeded():
                 _require_parameters(adapter, case, layout)
                 if adapter.plan.cost is not None:
                     _require_loss(adapter, case, layout)
                 if adapter.plan.gives_output:
                     _require_output(adapter, case, layout)
                 (good if adapter.learn(depth, layout) else runs).append(layout)
-        except (SubjectError, Malformed) as error:
-            message = error.problem.message if isinstance(error, Malformed) else error.message
-            reasons.setdefault(message.partition(" in ")[0], message)
-            if message.startswith(_ANOTHER_STRUCTURE) or "unpack" in message:
+        except Malformed as error:
+            reasons.setdefault(error.problem.message, error.problem.message)
+        except GradcheckError as error:
+            reasons.setdefault(str(error), str(error))
+        except Exception as error:  # whatever the subject's code raises
+            kind = f"{type(error).__name__}: {error}"
+            if kind not in reasons:
+                reasons[kind] = subject_error(error).message
+            if type(error).__name__ in _ANOTHER_STRUCTURE or "unpack" in kind or "inhomogeneous" in kind:
                 break
     return good, runs
 

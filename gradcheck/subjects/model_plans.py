@@ -132,7 +132,7 @@ def _staged_plans(
         if not (_holds(forward) or held):
             continue
         extra = {n: (n,) for n in forward.returned if n is not None}
-        seen = [part(n, functions[n], extra) for n in functions if n != forward.name and not _unlikely(n)]
+        seen = [part(n, functions[n], extra) for n in functions if n != forward.name and not unlikely(n)]
         later = [p for p in seen if not p.binding.missing and _uses(p)]
         backward = [p for p in later if any(w in p.name.lower() for w in ("back", "grad", "deriv", "delta", "nabla"))]
         costs = [p for p in later if p not in backward and {"Y"} <= p.binding.takes]
@@ -144,7 +144,8 @@ def _staged_plans(
             yield Plan(gradient, None, forward), held
 
 
-def _unlikely(name: str) -> bool:
+def unlikely(name: str) -> bool:
+    """Whether a function's name says that it is no part of the gradient."""
     return any(word in name.lower() for word in _NOT)
 
 

@@ -20,6 +20,7 @@ from gradcheck.subjects.layer_trial import BACKWARD, FORWARD
 from gradcheck.subjects.loading import NOTES
 from gradcheck.subjects.match import Match, own_classes, own_functions
 from gradcheck.subjects.model_calls import CONSTRUCTOR, WORDS
+from gradcheck.subjects.model_plans import unlikely
 from gradcheck.subjects.sources import parsed, units_of
 
 HEAD = '''\
@@ -96,7 +97,7 @@ def proposal(members: Mapping[str, Any], path: Path, adapter: str, object_name: 
         found = detect(members, path.name)
     except SubjectError as error:
         if missing and not object_name:
-            return _with_definitions(path, adapter, missing)
+            return _elsewhere(members, path, missing) or _with_definitions(path, adapter, missing)
         return _unrecognised(members, path, adapter, error)
     if missing:
         return _with_definitions(path, adapter, missing)
@@ -156,8 +157,26 @@ def _there(module: str, path: Path) -> bool:
 
 
 def _names_used(members: Mapping[str, Any]) -> set[str]:
-    codes = [f.__code__ for f in own_functions(members).values() if hasattr(f, "__code__")]
+    """The global names that the functions of a network use, or, without such, all functions."""
+    functions = own_functions(members)
+    part = {
+        n: f for n, f in functions.items() if re.search(r"(?i)back|grad|forward|cost|loss|prop", n) and not unlikely(n)
+    }
+    codes = [f.__code__ for f in (part or functions).values() if hasattr(f, "__code__")]
     return {n for code in codes for n in code.co_names}
+
+
+def _elsewhere(members: Mapping[str, Any], path: Path, missing: Sequence[tuple[str, str]]) -> Proposal | None:
+    """Nothing to write, where the gradients themselves would have been in a missing module."""
+    backward = [(n, m) for n, m in missing if re.search(r"(?i)back", n)]
+    own = [n for n in own_functions(members) if re.search(r"(?i)back|grad|deriv", n) and not unlikely(n)]
+    if not backward or own or own_classes(members):
+        return None
+    names, modules = (", ".join(dict.fromkeys(x)) for x in zip(*backward, strict=True))
+    advice = f"verify the file that defines {names}, or put {modules} beside {path.name}"
+    return Proposal(
+        "nothing", f"{path.name} holds no gradient of its own: {names} is in {modules}, which is not there; {advice}"
+    )
 
 
 def _with_definitions(path: Path, adapter: str, missing: Sequence[tuple[str, str]]) -> Proposal:
