@@ -306,10 +306,15 @@ def _own(case: Case, run: Pass, probe: Probe, u: float, eta: float) -> float:
     if probe.name[0] == "b":
         penalised = decay * np.abs(case.bias(l)) if case.architecture.regularisation.biases else 0.0
         return float(
-            sums * np.vdot(M, delta.sum(axis=1, keepdims=True)) + np.sum(M * (4 * u * penalised + (m + 2) * eta))
+            sums * np.vdot(M, delta.sum(axis=1, keepdims=True))
+            + np.sum(M * (gamma(m + 4, u) * penalised + (m + 2) * eta))
         )
     total = float(np.einsum("im,im->", delta, M @ np.abs(run.a[l - 1])))
-    return sums * total + 4 * u * decay * float(np.vdot(M, np.abs(case.weight(l)))) + (m + 2) * eta * float(M.sum())
+    return (
+        sums * total
+        + gamma(m + 4, u) * decay * float(np.vdot(M, np.abs(case.weight(l))))
+        + (m + 2) * eta * float(M.sum())
+    )
 
 
 def _largest_group(W: Array) -> int:

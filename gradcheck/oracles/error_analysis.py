@@ -220,14 +220,14 @@ def _backward_errors(
         )  # both products in one: no more than P numbers
         outer += (m + 2) * eta
         if decay:
-            outer += 4 * u * decay * W
+            outer += gamma(m + 4, u) * decay * W  # whoever begins with it carries it through all m additions
         bounds[f"W{l}"] = outer
         if delta.jump is not None:
             jump[f"W{l}"], jump[f"b{l}"] = delta.jump @ a_abs.T, delta.jump.sum(axis=1, keepdims=True)
         if architecture.bias:
             penalised = decay * np.abs(case.bias(l)) if architecture.regularisation.biases else 0.0
             sums = E_delta.sum(axis=1, keepdims=True) + gamma(m + 4, u) * size.sum(axis=1, keepdims=True)
-            bounds[f"b{l}"] = sums + 4 * u * penalised
+            bounds[f"b{l}"] = sums + gamma(m + 4, u) * penalised
         E_dA = eta + W.T @ (E_delta + gamma(W.shape[0] + 2, u) * size)
         dA = Cotangent(case.weight(l).T @ delta.value, E_dA, None if delta.jump is None else W.T @ delta.jump)
     if dA.jump is not None:

@@ -13,6 +13,7 @@ targets x1e4       mse and mae
 saturated          the last layer near its asymptotes, 12 < |z| < 40
 ill-conditioned    nearly collinear rows, cancelling sums, biases against W a, targets within 1e-9 of the output
 float32            single precision, ordinary numbers
+wide layers        widths up to 64, up to 32 samples, weights at ×0.001 to ×5: many small terms that cancel
 """
 
 from collections.abc import Callable, Mapping
@@ -28,11 +29,12 @@ from tests.benchmarks.subjects import CorrectSubject
 Generator = np.random.Generator
 STRATA = (
     "smooth", "relu family", "near a kink", "at a kink", "weights x5", "weights x30", "inputs x1e4", "inputs x1e-4",
-    "targets x1e4", "saturated", "ill-conditioned", "float32",
+    "targets x1e4", "saturated", "ill-conditioned", "float32", "wide layers",
 )  # fmt: skip
 WELL_CONDITIONED = ("smooth", "relu family")
 """Strata in which the median relative tolerance has a target."""
 LAMBDAS = (0.0, 0.0, 0.1, 1.5)
+WIDE = "wide layers"
 _KINKED_ONLY = {"relu family", "near a kink"}
 
 
@@ -42,7 +44,8 @@ def draw(seed: int, stratum: str, number: int, subject: CorrectSubject, dtype: s
     single = stratum == "float32" or subject.single or dtype == "float32"
     for _ in range(50):
         architecture = random_architecture(generator, stratum, subject, "float32" if single else "float64")
-        case = _MAKERS[stratum](architecture, int(generator.integers(1, 7)), generator)
+        samples = int(generator.integers(1, 33 if stratum == WIDE else 7))
+        case = _MAKERS[stratum](architecture, samples, generator)
         case = rounded(case) if single else case
         if ordinary_numbers(case):
             return case
@@ -56,7 +59,7 @@ def companion(case: Case, generator: Generator) -> Case:
 
 
 def random_architecture(generator: Generator, stratum: str, subject: CorrectSubject, dtype: str) -> Architecture:
-    """Depth 1 … 5, widths 1 … 6, a head and hidden activations that fit the stratum and the subject."""
+    """Depth 1 … 5, widths 1 … 6 (wide layers: … 64), a head and hidden activations that fit the stratum and the subject."""
     head = _head(generator, stratum, subject)
     depth = int(generator.integers(1, 6)) if stratum not in _KINKED_ONLY else int(generator.integers(2, 6))
     pool = [f for f in builtin_activations() if f.elementwise and subject.takes(f)]
@@ -64,14 +67,15 @@ def random_architecture(generator: Generator, stratum: str, subject: CorrectSubj
         pool = [f for f in pool if not f.kinks]
     if stratum in _KINKED_ONLY:
         pool = [f for f in pool if f.kinks or f.joints]
-    widths = [int(w) for w in generator.integers(1, 7, depth)]
+    end = 65 if stratum == WIDE else 7
+    widths = [int(w) for w in generator.integers(1, end, depth)]
     hidden = [pool[int(k)] for k in generator.integers(0, len(pool), depth - 1)]
     if head.cost.name in ("hinge", "cross_entropy", "cross_entropy_logits"):
         widths[-1] = max(widths[-1], 2)
     layers = tuple(Dense(n, f) for n, f in zip(widths, [*hidden, head.activation], strict=True))
     strength = LAMBDAS[int(generator.integers(0, len(LAMBDAS)))]
     decay = Regularisation(strength, "lambda/2", False)
-    return Architecture(int(generator.integers(1, 7)), layers, head.cost, head.scale, decay, dtype)  # type: ignore[arg-type]
+    return Architecture(int(generator.integers(1, end)), layers, head.cost, head.scale, decay, dtype)  # type: ignore[arg-type]
 
 
 def _head(generator: Generator, stratum: str, subject: CorrectSubject) -> Head:
@@ -108,6 +112,10 @@ def _weights(factor: float) -> Callable[[Architecture, int, Generator], Case]:
         return case.at({n: factor * a for n, a in case.parameters.items()})
 
     return make
+
+
+def _wide(architecture: Architecture, samples: int, generator: Generator) -> Case:
+    return _weights(float(generator.choice([1e-3, 0.1, 1.0, 1.0, 5.0])))(architecture, samples, generator)
 
 
 def _inputs(factor: float) -> Callable[[Architecture, int, Generator], Case]:
@@ -195,6 +203,7 @@ def _cost_at_kink(architecture: Architecture, samples: int, generator: Generator
 
 
 _MAKERS: Mapping[str, Callable[[Architecture, int, Generator], Case]] = {
+    WIDE: _wide,
     "smooth": _ordinary,
     "relu family": _ordinary,
     "near a kink": _regime("near_kink"),

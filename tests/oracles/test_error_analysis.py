@@ -1,6 +1,7 @@
 """The rounding bound covers the true error: 50 digits for activations, extended precision for whole networks, float32 runs."""
 
 import importlib.util
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -197,3 +198,20 @@ def test_softmax_in_closed_form_is_softmax_unit_by_unit(make_case, options, monk
     monkeypatch.setattr(error_analysis, "COSTS", {"cross_entropy_logits": None})
     for name, bound in rounding_bounds(case).gradient.items():
         np.testing.assert_allclose(closed[name], bound, rtol=1e-12)
+
+
+def test_the_decay_may_be_carried_through_the_sum_over_the_samples(make_case):
+    """λ W first, then sample by sample: each addition rounds at the size of λ W."""
+    case = make_case(3, 2, output="identity", samples=400, l2=1000.0)
+    W, x, m = case.weight(1), case.inputs, case.samples
+    delta = 2.0 / m * (W @ x + case.bias(1) - case.targets)
+    claim = 1000.0 * W
+    for k in range(m):
+        claim = claim + np.outer(delta[:, k], x[:, k])
+    terms = (delta[:, None, :] * x[None, :, :]).tolist()
+    right = np.array(
+        [[math.fsum([*t, 1000.0 * w]) for t, w in zip(*row, strict=True)] for row in zip(terms, W, strict=True)]
+    )
+    off = np.abs(claim - right)
+    assert np.all(off <= rounding_bounds(case).gradient["W1"])
+    assert np.any(off > 4 * 2.0**-53 * np.abs(right))
