@@ -58,15 +58,19 @@ class Post:
         sources = [d.source for d in own.activations.values()] + [d.source for d in own.costs.values()]
         return self.target.path is not None and all(sources)
 
-    def over(self, executor: Executor) -> Elsewhere:
-        """Starts epochs in the executor."""
-        subject = {
+    def packed(self) -> dict[str, Any]:
+        """All of it as plain values."""
+        return {
             "target": [self.target.path, self.target.object],
             "said": asdict(self.said),
             "limits": asdict(self.limits),
             "activations": [d.source for d in self.vocabulary.activations.values()],
             "costs": [d.source for d in self.vocabulary.costs.values()],
         }
+
+    def over(self, executor: Executor) -> Elsewhere:
+        """Starts epochs in the executor."""
+        subject = self.packed()
 
         def start(judging: Judging, cases: Sequence[Case]) -> _Underway:
             packed = [wire.pack_points([case]) for case in cases]

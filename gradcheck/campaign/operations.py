@@ -2,8 +2,10 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 
@@ -39,11 +41,33 @@ _TELLING = 5
 _EFFECTS = 8
 
 
-def verify_operations(subject: Subject, options: Options, layer: str | None = None) -> Outcome:
-    """Every operation that the subject offers, in its own most plausible layout; `layer`: which layer it is said to be."""
-    started, outcomes = time.monotonic(), dict[str, Outcome]()
-    for k, name in enumerate(subject.offer.operations):
-        outcomes[name] = _verify_one(subject, name, _share(options, len(subject.offer.operations) - k, started), layer)
+class Later(Protocol):
+    """Who verifies the operations after the first (`campaign.apart`)."""
+
+    def begin(self, names: Sequence[str]) -> None:
+        """Start on them."""
+        ...
+
+    def outcome(self, name: str) -> Outcome:
+        """The outcome of one, asked for in turn; raises what verifying it raised."""
+        ...
+
+
+def verify_operations(
+    subject: Subject, options: Options, layer: str | None = None, apart: Later | None = None
+) -> Outcome:
+    """Every operation that the subject offers, in its own most plausible layout; `layer`: which layer it is said to be.
+
+    apart: who verifies those after the first; None: this subject does.
+    """
+    first, *later = subject.offer.operations or ("",)
+    if apart is not None:
+        apart.begin(later)
+    outcomes = {first: _outcome(first, lambda: verify_one(subject, first, options, layer))} if first else {}
+    for name in later:
+        outcomes[name] = _outcome(
+            name, partial(verify_one, subject, name, options, layer) if apart is None else partial(apart.outcome, name)
+        )
     results = list(in_chain(outcomes, subject.offer.chain).values())
     tally = Tally(
         sum(o.tally.cases for o in results),
@@ -59,15 +83,19 @@ def verify_operations(subject: Subject, options: Options, layer: str | None = No
     )
 
 
-def _share(options: Options, left: int, started: float) -> Options:
-    """What one of the `left` operations may have of the time that is left."""
-    if options.budget is None:
-        return options
-    return replace(options, budget=max(options.budget - (time.monotonic() - started), 0.0) / left)
+def _outcome(name: str, verify: Callable[[], Outcome]) -> Outcome:
+    """A failure that ends the subject is that of its operation; the others are verified all the same."""
+    try:
+        return verify()
+    except SubjectError as error:
+        return named(Outcome((failure_of(error, None),), Tally(), ()), name)
 
 
-def _verify_one(subject: Subject, name: str, options: Options, layer: str | None) -> Outcome:
-    share = replace(options, max_examples=max(8, options.max_examples // max(1, len(subject.offer.operations))))
+def verify_one(subject: Subject, name: str, options: Options, layer: str | None) -> Outcome:
+    """One operation, with its share of the cases and of the time."""
+    count = max(1, len(subject.offer.operations))
+    time_ = None if options.budget is None else options.budget * min(count, options.jobs) / count
+    share = replace(options, max_examples=max(8, options.max_examples // count), budget=time_)
     if name in subject.offer.candidates:
         return named(verify_layer(subject, name, share, verify_function, layer), name)
 

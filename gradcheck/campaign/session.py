@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gradcheck.campaign import oracle_cache
+from gradcheck.campaign.apart import apart_of
 from gradcheck.campaign.elsewhere import Post, epochs_of
 from gradcheck.campaign.figures import Illustrator
 from gradcheck.campaign.findings import failure_of, nothing_checked
@@ -52,7 +53,8 @@ def run(target: Target, said: SubjectConfiguration, vocabulary: Vocabulary, opti
             subject_convention = subject.offer.convention
             notes = (*subject.offer.notes, *(f"not checked: {s}" for s in subject.offer.skipped))
             if subject.offer.kind == "operation":
-                outcome = verify_operations(subject, options, said.layer)
+                with apart_of(Post(target, said, limits, vocabulary), options) as apart:
+                    outcome = verify_operations(subject, options, said.layer, apart)
                 layouts = outcome.layouts
             else:
                 recognition = recognise(subject, wanted(target, said, vocabulary), options.seed)

@@ -147,4 +147,4 @@ def test_a_budget_ends_layers_too():
     """Before the first case of an operation: nothing was checked, and that is no pass."""
     report = gradcheck.verify(ROOT / "reference" / "layers" / "affine.py", budget=1e-9, in_process=True)
     assert report.verdict == "inconclusive"
-    assert "affine: its share of the budget, 0 s, ended after 0 of 200 cases" in report.notes
+    assert "affine: its share of the budget, 1e-09 s, ended after 0 of 200 cases" in report.notes
