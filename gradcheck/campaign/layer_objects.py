@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.campaign.layers import NEAR, beside, trusted_at, wrong_parts
+from gradcheck.campaign.layers import NEAR, beside, first_of_all, trusted_at, wrong_parts
 from gradcheck.checks.operations import Trusted
 from gradcheck.checks.recognition.layers import Asked, proposals
 from gradcheck.errors import FATAL, SubjectError, UsageError
@@ -255,7 +255,7 @@ def explained_object(finding: Finding, known: LayerOfObject) -> Finding:
     where = list(dict.fromkeys(w for c, g in zip(cases, claims, strict=True) for w in _wrong(a, c, g)))
     first = _at_one_step(known, cases[0])
     if any("gate" in w for w in first):
-        where = first
+        where = first_of_all(first, where)
     if not where:  # right away from kinks: no mistake of the catalogue is at one alone
         return finding
     faults = _faults(a, cases, claims)

@@ -186,7 +186,7 @@ def explained(finding: Finding, subject: Subject, reading: Reading) -> Finding:
     where = list(dict.fromkeys(w for case, claim in zip(cases, claims, strict=True) for w in wrong_parts(case, claim)))
     first = _at_one_step(subject, cases[0])
     if any("gate" in w for w in first):
-        where = first
+        where = first_of_all(first, where)
     faults: list[LayerFault] = explanations(reading.layer, cases, claims)
     said = "".join(f"; it equals the gradient one gets when {f.title}" for f in faults)
     return replace(
@@ -195,6 +195,13 @@ def explained(finding: Finding, subject: Subject, reading: Reading) -> Finding:
         places=tuple(Place(f"gradient of {w}") for w in where) or finding.places,
         explanations=tuple(Explanation(f.name, f.title, hint=f.hint) for f in faults),
     )
+
+
+def first_of_all(first: list[str], where: list[str]) -> list[str]:
+    """What is wrong at one step, with its gates, and then what is wrong besides once it has spread."""
+    known = {w.partition(" ")[0] for w in first}
+    spread = dict.fromkeys(w.partition(" ")[0] for w in where)
+    return [*first, *(n for n in spread if n not in known)]
 
 
 def _at_one_step(subject: Subject, case: OperationCase) -> list[str]:

@@ -131,7 +131,12 @@ def _planted(job: "Job | None", said: Mapping[str, Any], plan: "Plan", options: 
         text = Path(path).read_text(encoding="utf-8")
         setup = Setup(plan, text, path, options["object"] or job.options.get("object") or name, about)
     with progress_bar("catalogue" if job is None else job.target, quiet=options["quiet"]) as bar:
-        return run(setup, catalogue=job is None, progress=_reporter(bar, quiet=options["quiet"]))
+        return run(
+            setup,
+            catalogue=job is None,
+            progress=_reporter(bar, quiet=options["quiet"]),
+            of_layer=options["catalogue"] is not False,
+        )
 
 
 def _about() -> frozenset[str]:

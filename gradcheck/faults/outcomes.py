@@ -76,7 +76,7 @@ class Diagnosed:
 class CatalogueResult:
     """Faults planted in the trusted network and in layers: how many could be seen, and were found.
 
-    invisible: no random case shows them.
+    invisible: no random case shows them. layer: whose faults they are, where they are of one alone.
     """
 
     planted: int
@@ -86,6 +86,7 @@ class CatalogueResult:
     missed: tuple[str, ...] = ()
     invisible: tuple[str, ...] = ()
     how: Mapping[str, int] = field(default_factory=dict)
+    layer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

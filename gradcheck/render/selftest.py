@@ -30,7 +30,12 @@ def to_markdown(tests: Sequence[SelfTest], command: str = "") -> str:
         if test.refused:
             blocks.append(wording.clean(test.refused))
         if test.catalogue:
-            blocks += ["## The catalogue", _list(_catalogue_lines(test.catalogue))]
+            title = (
+                f"The catalogue of {wording.one_line(test.catalogue.layer)}"
+                if test.catalogue.layer
+                else "The catalogue"
+            )
+            blocks += [f"## {title}", _list(_catalogue_lines(test.catalogue))]
         if test.mutants:
             blocks += [f"## {wording.one_line(test.mutants.file)}", _list(_mutant_lines(test.mutants, survivors=False))]
             blocks += _survivors(test.mutants)
@@ -47,7 +52,11 @@ def _overview(test: SelfTest) -> Iterator[str]:
     """A row of the table at the head for each part: how many were found, and how often place and name were right."""
     c, m = test.catalogue, test.mutants
     if c is not None:
-        yield _row("the catalogue", (c.planted, c.visible, c.found, len(c.invisible)), c.diagnosed)
+        yield _row(
+            f"the catalogue of {c.layer}" if c.layer else "the catalogue",
+            (c.planted, c.visible, c.found, len(c.invisible)),
+            c.diagnosed,
+        )
     if m is not None:
         yield _row(m.file, (m.run, m.observable, m.killed, m.count("equivalent")), m.diagnosed)
 
@@ -75,7 +84,8 @@ def _mutant_lines(m: MutantResult | None, *, survivors: bool = True) -> Iterator
 def _catalogue_lines(c: CatalogueResult | None) -> Iterator[str]:
     if c is None:
         return
-    yield f"in the trusted network and in layers, {c.found:,} of {c.visible:,} faults of the catalogue were found"
+    where = f"the reference of {c.layer}" if c.layer else "the trusted network and in layers"
+    yield f"in {where}, {c.found:,} of {c.visible:,} faults of the catalogue were found"
     yield from _how(c.how)
     yield from _diagnosed(c.diagnosed, "the place (equation and layer, or every wrong argument)")
     if c.missed:

@@ -14,6 +14,7 @@ from gradcheck.campaign.selftest.mutant_trials import MutantTrials
 from gradcheck.checks import examine
 from gradcheck.errors import SubjectError
 from gradcheck.faults.catalogue import CATALOGUE
+from gradcheck.faults.layers import FAULTS as LAYER_FAULTS
 from gradcheck.faults.outcomes import Plan, ways
 from gradcheck.faults.planting import planted_state
 from gradcheck.faults.sampling import draw_case
@@ -275,6 +276,17 @@ def test_layers_are_mutated_too(layer):
     assert found.killed == found.observable >= 20
     assert found.diagnosed.placed == found.diagnosed.count >= 1
     assert found.diagnosed.wrong == ()
+
+
+def test_the_reference_of_a_layer_gets_the_faults_of_that_layer():
+    """Those of the catalogue, with their places and names; other files get none."""
+    path = REFERENCE / "layers" / "layernorm.py"
+    plan = Plan(cases=20, examples=20, limit=1, diagnosed=3, jobs=0)
+    found = selftest(Setup(plan, path.read_text(encoding="utf-8"), str(path)), catalogue=False).catalogue
+    assert found.layer == "layernorm"
+    assert found.found == found.visible == sum(f.layer == "layernorm" for f in LAYER_FAULTS) > 3
+    assert found.diagnosed.named == found.diagnosed.placed == found.diagnosed.count > 0
+    assert selftest(Setup(plan, AFFINE, "layernorm.py"), catalogue=False).catalogue is None
 
 
 def test_a_wrong_layer_is_refused():

@@ -43,9 +43,9 @@ class CatalogueTrial:
 
 
 class CatalogueTrials:
-    """Every fault planted once, wherever it can stand."""
+    """Every fault planted once, wherever it can stand; with a layer, those of that layer alone."""
 
-    def __init__(self, plan: Plan, names: Sequence[str] | None = None) -> None:
+    def __init__(self, plan: Plan, names: Sequence[str] | None = None, layer: str = "") -> None:
         self.plan = plan
         self.repertoire = default_repertoire()
         generator = np.random.default_rng([plan.seed, 42])
@@ -53,6 +53,8 @@ class CatalogueTrials:
         self.chosen = list(names if names is not None else order[: plan.faults])
         self.to_diagnose = frozenset(self.chosen[: plan.diagnosed])
         self.others: list[StateFault | LayerFault] = [*STATE, *([] if names is not None else self._layer_faults())]
+        if layer:
+            self.chosen, self.others = [], [f for f in OF_LAYERS if f.layer == layer]
         self._judges: dict[str, OperationJudge] = {}
 
     def __len__(self) -> int:

@@ -9,6 +9,7 @@ from gradcheck.campaign.selftest.catalogue_trials import CatalogueTrial, Catalog
 from gradcheck.campaign.selftest.mutant_trials import MutantTrial, MutantTrials
 from gradcheck.campaign.selftest.processes import spread_out
 from gradcheck.campaign.selftest.setup import Setup
+from gradcheck.faults.layers import FAULTS as OF_LAYERS
 from gradcheck.faults.outcomes import CatalogueResult, Diagnosed, MutantResult, SelfTest, ways
 
 Progress = Callable[[str, int, int], None]
@@ -21,14 +22,17 @@ def selftest(
     catalogue: bool = True,
     names: Sequence[str] | None = None,
     progress: Progress | None = None,
+    of_layer: bool = True,
 ) -> SelfTest:
     """Plant the catalogue into the trusted network, and mutants into the file of the setup, if it has one.
 
-    names: of the catalogue (default: as the plan says). Raises UsageError for what the caller said and SubjectError where the
+    names: of the catalogue (default: as the plan says). of_layer: whether a layer's faults of the catalogue are planted
+    into its reference, where that is the file. Raises UsageError for what the caller said and SubjectError where the
     file cannot be loaded; a file that is not correct itself is `refused` in the outcome.
     """
     run = _Run(setup, progress or (lambda what, done, of: None))
-    whole = run.catalogue(names) if catalogue else None
+    layer = setup.reference if of_layer and any(f.layer == setup.reference for f in OF_LAYERS) else ""
+    whole = run.catalogue(names, layer) if catalogue or layer else None
     if setup.path is None:
         return SelfTest(setup.plan, whole, notes=tuple(run.notes))
     result, refused = run.mutants()
@@ -41,10 +45,10 @@ class _Run:
         self.started = time.monotonic()
         self.notes: list[str] = []
 
-    def catalogue(self, names: Sequence[str] | None) -> CatalogueResult:
-        trials = CatalogueTrials(self.plan, names)
+    def catalogue(self, names: Sequence[str] | None, layer: str = "") -> CatalogueResult:
+        trials = CatalogueTrials(self.plan, names, layer)
         done: list[CatalogueTrial] = []
-        for trial in self._spread("catalogue", trials, len(trials), (self.plan, names)):
+        for trial in self._spread("catalogue", trials, len(trials), (self.plan, names, layer)):
             done.append(trial)
         found = Counter(t.how for t in done if t.how)
         return CatalogueResult(
@@ -55,6 +59,7 @@ class _Run:
             tuple(t.name for t in done if t.visible and not t.how),
             tuple(t.name for t in done if not t.visible),
             ways(found),
+            layer,
         )
 
     def mutants(self) -> tuple[MutantResult | None, str]:

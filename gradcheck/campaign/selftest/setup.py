@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from gradcheck.campaign import opening, session
 from gradcheck.checks import Wanted
+from gradcheck.faults.layers import source_of
 from gradcheck.faults.outcomes import Plan
 from gradcheck.faults.specimen import Source
+from gradcheck.networks.layers import LAYERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,12 @@ class Setup:
     path: str | None = None
     object: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def reference(self) -> str:
+        """The layer whose reference the file is, "" for any other file."""
+        stem = PurePath(self.path or "").stem
+        return stem if stem in LAYERS and self.text == source_of(stem) else ""
 
     def source(self) -> tuple[Source, Wanted]:
         """The file's source and the conventions that were said. Raises UsageError for what is no convention."""
