@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -51,6 +52,7 @@ class MutantTrials:
         self.cases: list[AnyCase] = []
         self.answers: list[Answer] = []
         self._drawn = self.judge.draw()
+        self.cases = list(islice(self._drawn, _TRACED))  # before lines are watched, which slows everything down
         lines = traced_lines(lambda: list(self._known(_TRACED)), self.source.name)
         lines |= recompiled_lines(self.whole.tree, lines)
         self.possible = mutants(self.whole.tree, lines)
@@ -123,5 +125,6 @@ class MutantTrials:
         for k in range(count):
             if k == len(self.cases):
                 self.cases.append(next(self._drawn))
+            if k == len(self.answers):
                 self.answers.append(self.judge.ask(self.original, self.cases[k]))
             yield self.cases[k], self.answers[k]

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.campaign import oracle_cache
 from gradcheck.campaign.selftest.catalogue_trials import CatalogueTrials
 from gradcheck.campaign.selftest.mutant_trials import MutantTrials
 
@@ -96,6 +97,7 @@ class _Spread:
 def _begin(kind: str, payload: Any) -> None:
     warnings.simplefilter("ignore")  # mutants overflow, and divide by zero, as they please
     np.seterr(all="ignore")
+    oracle_cache.install()
     _OWN["trials"] = CatalogueTrials(*payload) if kind == "catalogue" else MutantTrials(payload)
     with contextlib.suppress(ImportError):  # no resource limits on Windows
         from gradcheck.isolation.limits import limit_memory

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from gradcheck.campaign import oracle_cache
 from gradcheck.campaign.selftest.catalogue_trials import CatalogueTrial, CatalogueTrials
 from gradcheck.campaign.selftest.mutant_trials import MutantTrial, MutantTrials
 from gradcheck.campaign.selftest.processes import spread_out
@@ -30,6 +31,7 @@ def selftest(
     into its reference, where that is the file. Raises UsageError for what the caller said and SubjectError where the
     file cannot be loaded; a file that is not correct itself is `refused` in the outcome.
     """
+    oracle_cache.install()
     run = _Run(setup, progress or (lambda what, done, of: None))
     layer = setup.reference if of_layer and any(f.layer == setup.reference for f in OF_LAYERS) else ""
     whole = run.catalogue(names, layer) if catalogue or layer else None
