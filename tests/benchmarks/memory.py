@@ -79,6 +79,7 @@ def main() -> int:
     started = time.process_time()
     report, samples = sampled(cases, arguments.seed, max(1, cases // 100))
     gc.collect()
+    most = (peak() or 0) / MIB
     per_case, rise = slope(samples), samples[-1][1] - samples[0][1]
     missed = [f"{per_case:.0f} bytes a case, {SLOPE:g} wanted"] if per_case > SLOPE and not arguments.quick else []
     missed += [f"a rise of {rise / MIB:.1f} MiB, {RISE / MIB:g} wanted"] if rise > RISE else []
@@ -92,7 +93,7 @@ def main() -> int:
             "",
             f"{cases:,} cases of `{SUBJECT}` in one process, verdict {report.verdict}: {per_case:.0f} bytes a case over the",
             f"second half, {rise / MIB:.1f} MiB more at the end than after the first hundredth, at most "
-            f"{(peak() or 0) / MIB:.0f} MiB.",
+            f"{most:.0f} MiB.",
             "",
             shown(samples),
         ]
@@ -104,7 +105,7 @@ def main() -> int:
         "cases": cases,
         "bytes_per_case": round(per_case, 1),
         "rise_mib": round(rise / MIB, 2),
-        "peak_mib": round((peak() or 0) / MIB, 1),
+        "peak_mib": round(most, 1),
         "cpu_seconds": round(time.process_time() - started, 1),
     }
     return finish("memory", arguments, text, figures, missed)
