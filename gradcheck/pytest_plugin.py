@@ -24,7 +24,7 @@ MARKER = (
 PROPERTY = "gradcheck"
 OPTIONS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "seed": (int, "seed of gradcheck's random cases"),
-    "max_examples": (int, "random cases at most, for each subject"),
+    "max_examples": (int, "exactly so many random cases for each subject"),
     "budget": (float, "seconds at most, for each subject"),
     "report": (str, "folder in which the JSON reports are written"),
     "select": (str, "codes of findings that count, or prefixes: GC4,GC501"),

@@ -20,10 +20,11 @@ NEAR_KINK = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Foresight:
-    """Rounding bounds, the trusted gradient, and the point at which the cost will be asked for."""
+    """Rounding bounds, the trusted gradient, the distance from a kink, and the point at which the cost will be asked for."""
 
     bounds: RoundingBounds
     trusted: Estimate
+    room: float
     plan: Plan | None
 
 
@@ -33,8 +34,8 @@ def foresee(subject: Subject, case: Case) -> Foresight | None:
     offer = subject.offer
     if announce is None or not offer.declares_cost or sum(a.size for a in case.parameters.values()) >= LARGE_P:
         return None
-    bounds = rounding_bounds(case)
-    if bounds.kinks or kink_distance(case) <= NEAR_KINK:
+    bounds, room = rounding_bounds(case), kink_distance(case)
+    if bounds.kinks or room <= NEAR_KINK:
         return None
     by_input = offer.input_gradient
     same = bounds if case.dtype == "float64" else None
@@ -43,4 +44,4 @@ def foresee(subject: Subject, case: Case) -> Foresight | None:
     plan = planned(case, trusted.value, bounds.value)
     if plan is not None:
         announce(case, [plan.moved])
-    return Foresight(bounds, trusted, plan)
+    return Foresight(bounds, trusted, room, plan)

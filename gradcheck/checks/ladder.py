@@ -146,7 +146,7 @@ def triangle(
         return Examination(Fault.COST_CODE, "primal", message)
     whole = whole_bounds(case, expected, claim.error, at_kinks=bool(bounds.kinks))
     against = with_whole(against, estimate, expected, whole)
-    room = kink_distance(case)
+    room = ahead.room if ahead else kink_distance(case)
     differences = differences and value is not None and room > NEAR_KINK and not bounds.kinks
     primal = _primal_agrees(case, value, bounds)
     if differences and not attempt and primal is not False and against.agrees and value is not None:

@@ -206,8 +206,8 @@ def pack_claim(claim: Claim, point: Point) -> dict[str, Any]:
 def unpack_claim(data: Mapping[str, Any], point: Point) -> Claim:
     """The inverse of `pack_claim`; a gradient of another shape than its argument is never believed."""
     problems = [Problem(**p) for p in data.get("problems", ())]
-    gradient: dict[str, Any] = {}
-    for name, g in _gradients(data, point).items():
+    gradient: dict[str, Any] = _in_one_array(data, point) if "names" in data else {}
+    for name, g in data.get("gradient", {}).items():
         if _as_expected(name, g, point):
             gradient[name] = g
         else:
@@ -218,15 +218,15 @@ def unpack_claim(data: Mapping[str, Any], point: Point) -> Claim:
     return Claim(gradient, tuple(problems), dtypes, error)
 
 
-def _gradients(data: Mapping[str, Any], point: Point) -> Mapping[str, Any]:
-    if "names" not in data:
-        gradients: Mapping[str, Any] = data["gradient"]
-        return gradients
-    numbers, shapes = data["numbers"], {n: _expected_shape(n, point) for n in data["names"].split(" ")}
+def _in_one_array(data: Mapping[str, Any], point: Point) -> dict[str, Array]:
+    """The gradients by name, each in the shape of its argument. Raises ValueError for other names and counts."""
+    numbers, arguments = data["numbers"], point.arguments
+    names = data["names"].split(" ")
+    shapes = {n: arguments[n].shape if n in arguments else _expected_shape(n, point) for n in names}
     known = {n: shape for n, shape in shapes.items() if shape is not None}
     parts, end = _parts(numbers, known, 0)
-    if known != shapes or end != len(numbers):
-        msg = f"{len(numbers)} numbers for the gradients of {data['names']!r:.100}"
+    if len(known) != len(shapes) or end != len(numbers) or numbers.dtype != _FLOAT64:
+        msg = f"{len(numbers)} numbers of {numbers.dtype} for the gradients of {data['names']!r:.100}"
         raise ValueError(msg)
     return parts
 
@@ -234,7 +234,7 @@ def _gradients(data: Mapping[str, Any], point: Point) -> Mapping[str, Any]:
 def _as_expected(name: str, gradient: Any, point: Point) -> bool:
     """Whether a gradient is an array of float64 in the shape of its argument."""
     expected = _expected_shape(name, point)
-    return isinstance(gradient, np.ndarray) and gradient.shape == expected and gradient.dtype == np.float64
+    return isinstance(gradient, np.ndarray) and gradient.shape == expected and gradient.dtype == _FLOAT64
 
 
 def _expected_shape(name: str, point: Point) -> tuple[int, ...] | None:
