@@ -20,7 +20,7 @@ from gradcheck.subjects import Layout, Offer
 from gradcheck.subjects.flat_theta import unroll
 from gradcheck.subjects.layout import operation_to_subject, parameters_to_subject, samples_to_subject
 
-LINES = 60
+LINES = 64
 VISIBLE = 1e-6
 """What counts as a difference, relative to 1 + |cost|: a thousand times the rounding of differences in float64."""
 VALUES = frozenset(
@@ -32,7 +32,7 @@ COSTS: Mapping[str, str] = {
     "bce": "-np.sum(y * np.log(a{e}) + (1 - y) * np.log(1 - a{e}))",
     "cross_entropy": "-np.sum(y * np.log(a{e}))",
 }
-_BY_NAME = frozenset({"nielsen", "flat_theta"})
+_BY_NAME = frozenset({"nielsen", "flat_theta", "model_object", "training"})
 """Conventions whose PATH:OBJECT is a member of the file, so that the call stays the same."""
 FRAME = '''\
 """{title}. Needs numpy and the file, not gradcheck.
@@ -80,7 +80,7 @@ def with_script(
     finding: Finding, path: str, object_name: str | None, offer: Offer, layouts: Mapping[str, Layout]
 ) -> Finding:
     """The finding with its script's text, where one can be written; layouts: by operation, "" for a network."""
-    rewritten = bool(offer.notes) or not path.endswith(".py")
+    rewritten = any(_of_loading(note) for note in offer.notes) or not path.endswith(".py")
     named = object_name is not None and not (offer.convention in _BY_NAME and object_name.isidentifier())
     if finding.counterexample is None or rewritten or named or finding.code not in VALUES or not offer.scripts:
         return finding
@@ -89,11 +89,17 @@ def with_script(
         return finding
     point = case_from_json(data)
     key = point.operation if isinstance(point, OperationCase) else ""
-    call = offer.scripts.get(key)
+    depth = point.architecture.depth if isinstance(point, Case) else 0
+    call = offer.scripts.get(key) or offer.scripts.get(f"depth {depth}")
     if call is None or key not in layouts or point.dtype != "float64":
         return finding
     text = _text(finding, path, point, call, layouts[key])
     return finding if text is None or text.count("\n") > LINES else replace(finding, script_text=text)
+
+
+def _of_loading(note: str) -> bool:
+    """Whether a note says that the file did not load as it is."""
+    return any(word in note for word in ("rewritten", "skipped", "stopped after", "not installed"))
 
 
 def _foreign(data: Mapping[str, Any]) -> bool:
@@ -152,6 +158,7 @@ def _data(point: Case | OperationCase, call: str, layout: Layout) -> str:
             "L2": point.architecture.regularisation.strength,
             "SIZES": list(point.architecture.widths),
             "SAMPLES": point.samples,
+            "ROWS": layout.samples == "rows",
         }
         used = {name: value for name, value in constants.items() if name in call}
         lines += [f"{', '.join(used)} = {', '.join(map(repr, used.values()))}"] if used else []

@@ -15,6 +15,7 @@ from gradcheck.networks import Case
 from gradcheck.subjects.gradient_names import Leaf, by_name, is_array, is_number, leaves_of, name_of, order_of, orders
 from gradcheck.subjects.layout import Layout, subject_shapes
 from gradcheck.subjects.protocol import Malformed
+from gradcheck.subjects.script_text import leaves_with_text
 from gradcheck.subjects.source import tree_of
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -76,6 +77,16 @@ class Reader:
             msg = f"expected {len(names)} gradients ({', '.join(names)}); got {len(leaves)}"
             raise Malformed("count", "gradients", msg)
         return {n: as_subtracted(value, shapes[n]) for n, (_, value) in zip(names, leaves, strict=True)}
+
+    def texts(self, result: Any, case: Case, layout: Layout, text: str) -> dict[str, str]:
+        """For a script: the text of where each gradient is in a result called `text`, by the names W1, b1, …"""
+        reading = self._known[case.architecture.depth, layout]
+        found = list(leaves_with_text(result, text))
+        wanted = self.read(result, case, layout)
+        if reading.select is not None:
+            found = [pair for k in reading.select for pair in leaves_with_text(result[k], f"{text}[{k}]")]
+        values = {n: next((t for t, leaf in found if _same(leaf, g)), "") for n, g in wanted.items()}
+        return values if all(values.values()) else {}
 
     def _leaves(self, result: Any, select: Select) -> list[Leaf]:
         if select is None:
@@ -144,6 +155,13 @@ def as_subtracted(value: Any, shape: tuple[int, ...]) -> Any:
         return np.reshape(value, shape) if int(np.prod(shape)) == 1 else value
     fits = is_array(value) and value.size == int(np.prod(shape)) and shape[len(shape) - value.ndim :] == value.shape
     return value.reshape(shape) if fits and value.ndim < len(shape) else value
+
+
+def _same(leaf: Any, gradient: Any) -> bool:
+    """Whether a gradient is this leaf, or a view of it in another shape."""
+    return leaf is gradient or (
+        isinstance(leaf, np.ndarray) and isinstance(gradient, np.ndarray) and np.shares_memory(leaf, gradient)
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -131,10 +131,10 @@ def _ways(cls: type, constructor: Binding, name: str) -> Iterator[ModelObject]:
     for gradient in _methods(cls, BACKWARD):
         if "Y" not in gradient.binding.takes:
             continue
-        needs_forward = bool(gradient.binding.takes & {"AL", "cache"}) or gradient.name not in WHOLE
+        needs_forward = bool(gradient.binding.takes & {"AL", "cache", "result"}) or gradient.name not in WHOLE
         for forward in [*forwards, None]:
             for cost in [*costs, None]:
-                needs = cost is not None and bool(cost.binding.takes & {"AL", "cache"})
+                needs = cost is not None and bool(cost.binding.takes & {"AL", "cache", "result"})
                 if (needs_forward or needs) and forward is None and forwards:
                     continue
                 yield ModelObject(cls, constructor, name, gradient, forward, cost, next(iter(updates), None), widths)

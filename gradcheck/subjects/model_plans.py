@@ -108,7 +108,7 @@ def _holds(p: Part) -> bool:
 
 
 def _staged(p: Part) -> bool:
-    return bool(p.binding.takes & {"cache", "AL"})
+    return bool(p.binding.takes & {"cache", "AL", "result"})
 
 
 def _forwards(parts: Sequence[Part], gradient: Part) -> Iterator[Part]:

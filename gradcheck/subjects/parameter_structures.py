@@ -18,10 +18,14 @@ _LAYER_KEY = re.compile(r"(layer|l|fc|dense|linear|affine|hidden)_?(\d*)", re.IG
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """`text` describes it with an example; `build` makes it of weights and biases (None where there are none)."""
+    """`text` describes it with an example; `build` makes it of weights and biases (None where there are none).
+
+    script: the same as Python text of the lists W and b; "" where there is none.
+    """
 
     text: str
     build: Build
+    script: str = ""
 
 
 def structures(strings: set[str], members: Mapping[str, Any]) -> Iterator[Structure]:
@@ -35,16 +39,21 @@ def structures(strings: set[str], members: Mapping[str, Any]) -> Iterator[Struct
                 yield _numbered(w, b, first)
     for w in w_keys or ("weights", "W"):
         for b in b_keys or ("biases", "b"):
-            yield Structure(f'{{"{w}": [...], "{b}": [...]}}', _of_lists(w, b))
-    yield Structure("[(W1, b1), ...]", lambda W, b: [p if b else p[0] for p in _rows(W, b)])
-    yield Structure("[[W1, b1], ...]", lambda W, b: [list(p) if b else p[0] for p in _rows(W, b)])
-    yield Structure("[W1, b1, W2, b2, ...]", lambda W, b: [a for p in _rows(W, b) for a in p])
-    yield Structure("(W1, b1, W2, b2, ...)", lambda W, b: tuple(a for p in _rows(W, b) for a in p))
-    yield Structure("[W1, W2, ..., b1, b2, ...]", lambda W, b: [*W, *(b or [])])
-    yield Structure("(weights, biases)", lambda W, b: (list(W), list(b or [])))
+            yield Structure(f'{{"{w}": [...], "{b}": [...]}}', _of_lists(w, b), f"{{{w!r}: W, {b!r}: b}}")
+    flat = "[a for row in zip(W, b or [None] * len(W)) for a in row if a is not None]"
+    yield Structure(
+        "[(W1, b1), ...]", lambda W, b: [p if b else p[0] for p in _rows(W, b)], "list(zip(W, b)) if b else W"
+    )
+    pairs = "[list(row) for row in zip(W, b)] if b else W"
+    yield Structure("[[W1, b1], ...]", lambda W, b: [list(p) if b else p[0] for p in _rows(W, b)], pairs)
+    yield Structure("[W1, b1, W2, b2, ...]", lambda W, b: [a for p in _rows(W, b) for a in p], flat)
+    yield Structure("(W1, b1, W2, b2, ...)", lambda W, b: tuple(a for p in _rows(W, b) for a in p), f"tuple({flat})")
+    yield Structure("[W1, W2, ..., b1, b2, ...]", lambda W, b: [*W, *(b or [])], "[*W, *b]")
+    yield Structure("(weights, biases)", lambda W, b: (list(W), list(b or [])), "(W, b)")
     for w in w_keys:
         for b in b_keys or ("b",):
-            yield Structure(f'[{{"{w}": W1, "{b}": b1}}, ...]', _of_dicts(w, b))
+            script = f"[dict(zip(({w!r}, {b!r}), row)) for row in (zip(W, b) if b else zip(W))]"
+            yield Structure(f'[{{"{w}": W1, "{b}": b1}}, ...]', _of_dicts(w, b), script)
             yield from _nested(strings, w, b)
     yield from _objects(members)
 
@@ -73,7 +82,8 @@ def _numbered(w: str, b: str, first: int) -> Structure:
         pairs = enumerate(_rows(W, biases), start=first)
         return {f"{key}{k}": a for k, row in pairs for key, a in zip((w, b), row, strict=False)}
 
-    return Structure(f'{{"{w}{first}": W1, "{b}{first}": b1, ...}}', build)
+    numbered = [f"{{f'{key}{{k}}': a for k, a in enumerate({name}, {first})}}" for key, name in ((w, "W"), (b, "b"))]
+    return Structure(f'{{"{w}{first}": W1, "{b}{first}": b1, ...}}', build, " | ".join(numbered))
 
 
 def _of_lists(w: str, b: str) -> Build:
@@ -93,7 +103,11 @@ def _nested(strings: set[str], w: str, b: str) -> Iterator[Structure]:
     for stem, numbers in [*stems.items(), (None, [])]:
         known = [n for n in numbers if n >= 0]
         for first in (min(known),) if known else (1, 0):
-            yield Structure(f'{{"{stem or ""}{first}": {{"{w}": W1, "{b}": b1}}, ...}}', _by_layer(stem, first, w, b))
+            text = f'{{"{stem or ""}{first}": {{"{w}": W1, "{b}": b1}}, ...}}'
+            key = "k" if stem is None else f"f'{stem}{{k}}'"
+            rows = f"enumerate(zip(W, b) if b else zip(W), {first})"
+            script = f"{{{key}: dict(zip(({w!r}, {b!r}), row)) for k, row in {rows}}}"
+            yield Structure(text, _by_layer(stem, first, w, b), script)
 
 
 def _by_layer(stem: str | None, first: int, w: str, b: str) -> Build:
@@ -112,7 +126,9 @@ def _objects(members: Mapping[str, Any]) -> Iterator[Structure]:
         fields = list(inspect.signature(cls).parameters)
         letters = {named[0]: f for f in fields if (named := name_of((f,))) is not None}
         if set(letters) == {"W", "b"}:
-            yield Structure(f"[{name}({letters['W']}, {letters['b']}), ...]", _of_objects(cls, letters))
+            made = f"subject.{name}({letters['W']}=w, {letters['b']}=v)"
+            text = f"[{name}({letters['W']}, {letters['b']}), ...]"
+            yield Structure(text, _of_objects(cls, letters), f"[{made} for w, v in zip(W, b)]")
 
 
 def _of_objects(cls: Any, letters: Mapping[str, str]) -> Build:

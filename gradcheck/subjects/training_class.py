@@ -14,7 +14,8 @@ from gradcheck.errors import SubjectError
 from gradcheck.networks import Case, Point
 from gradcheck.numerics import Array
 from gradcheck.subjects.binding import bind, meaning_of
-from gradcheck.subjects.failures import subject_code
+from gradcheck.subjects.class_scripts import RATE, network, update
+from gradcheck.subjects.failures import seeded, subject_code
 from gradcheck.subjects.layer_trial import ETAS, RATES
 from gradcheck.subjects.layout import (
     Layout,
@@ -22,12 +23,13 @@ from gradcheck.subjects.layout import (
     samples_to_subject,
     subject_shapes,
 )
-from gradcheck.subjects.loop_objects import Given, made
+from gradcheck.subjects.loop_objects import Given, constructor_of, made
 from gradcheck.subjects.loop_words import MEANING, OF_CONSTRUCTOR
 from gradcheck.subjects.model_calls import LAYOUTS
 from gradcheck.subjects.placement import fixed_widths, placed, widen
 from gradcheck.subjects.protocol import Call, Malformed, Offer
 from gradcheck.subjects.sample_order import moved, one_after_another, samples_of
+from gradcheck.subjects.script_text import by_depth, definitions, expressions
 from gradcheck.subjects.source import ACTIVATION_WORDS, mentioned
 from gradcheck.subjects.spellings import Place, get, members_in
 from gradcheck.subjects.trial import magnified, small_case
@@ -75,7 +77,32 @@ class Training:
             notes=(
                 f"checked: {self.network.__name__}.{self.train}; gradients recovered from its update of the weights{one}",
             ),
+            scripts=by_depth((1, None) if deep and widths is None else (self.depth, self.depth), self._script),
         )
+
+    def _script(self, depth: int) -> str | None:
+        """The calls as text, as in `Offer.scripts`, where there is an output that the cost can be recognised by."""
+        constructor = constructor_of(self.network)
+        if self.output_method is None or self.single or constructor.takes & {"X", "y"}:
+            return None
+        case, layout = small_case(depth, 2, self.widths), self.layouts[0]
+        with seeded():
+            net, places = self._prepared(case, layout)
+        words = {**expressions("batch", "one_hot"), "y": "y", "rate": RATE, "X too": "x", "y too": "y"}
+        method = bind(getattr(net, self.train), MEANING)
+        numbers = [(n, m) for n, v in members_in(net) if (m := _number(n, v)) is not None and m not in method.takes]
+        setup = ["net = made(subject, W, b)"]
+        setup += [f"net.{n} = {words[m]}" for n, m in numbers if m != "rate"]
+        adjustable = "rate" in method.takes or any(m == "rate" for _, m in numbers)
+        calls = [method.text(f"net.{self.train}", words)]
+        gradient = update(net, places, words, calls, ETAS[0] if adjustable else 1.0)
+        output = [*setup, f"return net.{self.output_method}(x)" + (".T" if self.turned else "")]
+        parts = [
+            network(self.network.__name__, constructor, net, places, words),
+            definitions("gradient", [*setup, *gradient], "batch"),
+            definitions("output", output, "batch", "subject, W, b, x"),
+        ]
+        return "\n".join(parts)
 
     def fit_sizes(self) -> bool:
         """Whether it can be made at this depth; sizes that the file fixes are kept as they are."""

@@ -13,6 +13,8 @@ import numpy as np
 from gradcheck.networks import Case, Point
 from gradcheck.numerics import Array
 from gradcheck.subjects.binding import Binding
+from gradcheck.subjects.class_scripts import RATE, network, update
+from gradcheck.subjects.failures import seeded
 from gradcheck.subjects.gradient_reading import Reader, as_subtracted
 from gradcheck.subjects.layer_trial import ETAS, RATES
 from gradcheck.subjects.layout import Layout, gradient_to_trusted, parameters_to_subject, subject_shapes
@@ -28,6 +30,7 @@ from gradcheck.subjects.model_calls import (
 from gradcheck.subjects.placement import placed, widen
 from gradcheck.subjects.protocol import Call, Malformed, Offer, scalar
 from gradcheck.subjects.samples import add_up
+from gradcheck.subjects.script_text import attribute, by_depth, definitions, expressions, helpers, listed, place_of
 from gradcheck.subjects.source import ACTIVATION_WORDS, COST_WORDS, mentioned
 from gradcheck.subjects.spellings import Place, find_gradient, get, members_in
 from gradcheck.subjects.trial import magnified, small_case
@@ -69,6 +72,10 @@ class Method:
     name: str
     binding: Binding
     returned: tuple[str | None, ...]
+
+    def text(self, words: Mapping[str, str]) -> str:
+        """The call as Python text."""
+        return self.binding.text(f"net.{self.name}", words)
 
     def __call__(self, net: Any, values: Mapping[str, Any]) -> Any:
         bound = replace(self.binding, function=getattr(net, self.name))
@@ -125,7 +132,65 @@ class ModelObject:
             activations=mentioned(methods, ACTIVATION_WORDS),
             costs=mentioned(methods, COST_WORDS),
             notes=tuple(self._notes()),
+            scripts=by_depth(self.depths, self._script),
         )
+
+    def _script(self, depth: int) -> str | None:
+        """The calls as text, as in `Offer.scripts`; None where the small network of this depth does not run."""
+        try:
+            with seeded():
+                return self._script_at(self.trial_case(depth), self.layouts[0])
+        except Exception:  # whatever the subject's code raises at this depth
+            return None
+
+    def _script_at(self, case: Case, layout: Layout) -> str | None:
+        words = {**expressions(self.samples, self.targets), "rate": RATE}
+        net, places = self.prepared(case, layout)
+        made = network(self.cls.__name__, self.constructor, net, places, words)
+        setup = ["net = made(subject, W, b)"]
+        if not self.reading.startswith("recovered"):
+            self.learn(case.architecture.depth, layout)
+        call = self.call(case, layout)
+        a, t = next(self._each(call))
+        values = self._values(net, call, a, t)
+        if self.forward is not None:
+            setup.append(f"r = {self.forward.text(words)}")
+            r = values["forward result"]
+            words |= {k: place for k in ("AL", "cache") if (place := place_of(values[k], r, "r")) is not None}
+        found = self._gradient_lines(net, places, call, values, words)
+        if found is None:
+            return None
+        parts = [helpers(self.samples, self.targets) + made, definitions("gradient", [*setup, *found], self.samples)]
+        if self.cost is None:
+            if self.forward is None or self.samples != "batch":
+                return None
+            lines = [*setup, f"return {words['AL']}"]
+            return "\n".join([*parts, definitions("output", lines, "batch", "subject, W, b, x")])
+        value = self.cost(net, values)
+        loss = place_of(loss_in(value, self.cost.returned), value, "v")
+        if loss is None:
+            return None
+        cost = [*setup, f"v = {self.cost.text(words)}", f"return {loss}"]
+        return "\n".join([*parts, definitions("cost", cost, self.samples)])
+
+    def _gradient_lines(
+        self, net: Any, places: Mapping[str, Place], call: Call, values: Mapping[str, Any], words: Mapping[str, str]
+    ) -> list[str] | None:
+        """Statements that call the backward method and return what it gave, stored or changed."""
+        case, layout = call.case, call.layout
+        line = f"g = {self.gradient_method.text(words)}"
+        if self.reading.startswith("recovered"):
+            adjustable = self._set_rate(net, ETAS[0])
+            applied = [f"net.{self.update.name}(*[{RATE}] * {len(self.update.binding.takes)})"] if self.update else []
+            return update(net, places, words, [line, *applied], ETAS[0] if adjustable else 1.0)
+        result = self.gradient_method(net, values)
+        if self.reading == "returned":
+            self.reader.learn(result, case, layout)
+            texts = self.reader.texts(result, case, layout, "g")
+        else:
+            stored = self._gradients[case.architecture.depth, layout]
+            texts = {n: attribute(net, p, "net") for n, p in stored.items()}
+        return [line, listed(list(texts), texts)] if texts else None
 
     def _notes(self) -> Iterator[str]:
         names = ", ".join(dict.fromkeys(m.name for m in self._methods))
@@ -268,7 +333,8 @@ class ModelObject:
         cache = result
         if isinstance(result, (tuple, list)) and len(result) == 2:
             cache = result[1] if result[0] is output else result[0]
-        return {**values, "AL": output, "cache": cache}
+        whole = result if isinstance(result, Mapping) else output
+        return {**values, "AL": output, "cache": cache, "result": whole, "forward result": result}
 
     def _each(self, call: Call) -> Iterator[tuple[Any, Any]]:
         x, y = call.arrays["X"], call.arrays["Y"]

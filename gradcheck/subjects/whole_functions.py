@@ -11,6 +11,8 @@ import numpy as np
 
 from gradcheck.networks import Point
 from gradcheck.numerics import Array
+from gradcheck.subjects.failures import seeded
+from gradcheck.subjects.function_scripts import function_script
 from gradcheck.subjects.gradient_names import is_number
 from gradcheck.subjects.gradient_reading import Reader
 from gradcheck.subjects.layout import Layout, parameters_to_subject, subject_shapes
@@ -28,8 +30,9 @@ from gradcheck.subjects.model_plans import Part, Plan
 from gradcheck.subjects.parameter_structures import Structure
 from gradcheck.subjects.protocol import Call, Malformed, Offer, scalar
 from gradcheck.subjects.samples import add_up
+from gradcheck.subjects.script_text import by_depth
 from gradcheck.subjects.source import ACTIVATION_WORDS, COST_WORDS, mentioned
-from gradcheck.subjects.trial import small_case
+from gradcheck.subjects.trial import labelled_case, small_case
 
 NAME = "model_functions"
 
@@ -54,6 +57,7 @@ class ModelFunctions:
     counts_classes: bool = False
     reader: Reader = field(default_factory=Reader)
     _offer: Offer | None = None
+    _results: list[Any] = field(default_factory=list)
 
     @property
     def offer(self) -> Offer:
@@ -81,7 +85,19 @@ class ModelFunctions:
             activations=mentioned(functions, ACTIVATION_WORDS),
             costs=mentioned(functions, COST_WORDS),
             notes=tuple(self._notes()),
+            scripts=by_depth(self.depths, self._script),
         )
+
+    def _script(self, depth: int) -> str | None:
+        """The calls as text, as in `Offer.scripts`; None where the small network of this depth does not run."""
+        layout = self.layouts[0]
+        outputs = 1 if self.outputs[1] == 1 else 2
+        case = labelled_case(depth, outputs) if self.targets == "labels" else small_case(depth, outputs)
+        try:
+            with seeded():
+                return function_script(self, case, layout)
+        except Exception:  # whatever the subject's code raises at this depth
+            return None
 
     def _notes(self) -> Iterator[str]:
         names = ", ".join(p.name for p in self.plan.parts)
@@ -153,6 +169,16 @@ class ModelFunctions:
         require_precision(found.values(), call.case.dtype)
         return found
 
+    def values_of(self, call: Call) -> dict[str, Any]:
+        """Everything that a function may ask for with the first samples, and what the forward pass returned."""
+        values = next(self._each(call))
+        forward = self.plan.forward
+        return values if forward is None else {**values, "forward result": self._results[-1]}
+
+    def run(self, part: Part, values: Mapping[str, Any]) -> Any:
+        """One of the functions."""
+        return self._run(part, values)
+
     def _each(self, call: Call, *, between: bool = False) -> Iterator[dict[str, Any]]:
         """Everything that a function may ask for, for the batch or for each sample; the forward pass has run."""
         case = call.case
@@ -175,6 +201,7 @@ class ModelFunctions:
 
     def _forward(self, call: Call, forward: Part, values: Mapping[str, Any]) -> dict[str, Any]:
         result = self._run(forward, values)
+        self._results = [result]
         case = call.case
         named = {}
         if isinstance(result, (tuple, list)) and len(forward.returned) == len(result):
@@ -184,7 +211,11 @@ class ModelFunctions:
             return {"cache": rest[0] if len(rest) == 1 else tuple(rest), **named}
         m = case.samples if self.samples == "batch" else 1
         output = output_in(result, forward.returned, case.architecture.widths[-1], m, case.architecture.depth)
-        found: dict[str, Any] = {"AL": output, "cache": result}
+        found: dict[str, Any] = {
+            "AL": output,
+            "cache": result,
+            "result": result if isinstance(result, Mapping) else output,
+        }
         if isinstance(result, (tuple, list)) and len(result) == 2:
             found["cache"] = result[1] if result[0] is output else result[0] if result[1] is output else result
         return found | named

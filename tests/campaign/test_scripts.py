@@ -58,7 +58,7 @@ def run(folder, text, *arguments):
 
 @pytest.mark.parametrize("name", [*EDITS, *TEXTS])
 def test_the_script_fails_on_the_wrong_file_and_passes_on_the_right_one(name, tmp_path):
-    """By itself, in at most sixty lines, with a line a tensor."""
+    """By itself, in at most `LINES` lines, with a line a tensor."""
     wrong, right = pair_of(name, tmp_path)
     finding = gradcheck.verify(wrong, max_examples=40, in_process=True).findings[0]
     assert finding.script_text.count("\n") <= LINES
