@@ -138,7 +138,7 @@ class Worker:
         limit = calls * self._time_limit if time_limit is None else time_limit
         _require_positive("time_limit", limit)
         with self._lock:
-            return self._ask("handle", op, payload, limit, ACTIVITIES.get(op, f"while answering {op!r}"))
+            return self._ask("handle", op, payload, limit, ACTIVITIES.get(op, f"while answering {op!r}"), calls)
 
     def output_tail(self) -> str:
         """What the child printed since its start: the first 2 and the last 6 KiB, control characters spelt out."""
@@ -177,7 +177,7 @@ class Worker:
 
     # --- Asking -------------------------------------------------------------------------------------------------------
 
-    def _ask(self, step: str, op: str, payload: Any, limit: float, activity: str) -> Any:
+    def _ask(self, step: str, op: str, payload: Any, limit: float, activity: str, calls: int = 1) -> Any:
         child = self._living_child()
         self._sequence += 1
         head = {"sequence": self._sequence, "token": self._token}
@@ -186,7 +186,8 @@ class Worker:
             reply = child.exchange(frame, limit)
         except TimeoutError:
             child.dump_stack()
-            raise self._fatal("timeout", f"{activity} the subject did not finish within {limit:g} s") from None
+            seconds = f"{limit:g} s" if calls == 1 else f"{limit:g} s, {limit / calls:g} s a call"
+            raise self._fatal("timeout", f"{activity} the subject did not finish within {seconds}") from None
         except EOFError:
             raise self._fatal(*_death(child.exit_code(), activity)) from None
         except ProtocolError as error:

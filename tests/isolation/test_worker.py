@@ -346,6 +346,15 @@ def test_a_request_may_have_its_own_limit(worker):
         worker.request("sleep", 60, time_limit=0.2)
 
 
+def test_a_request_of_several_calls_has_the_time_of_each():
+    """The message says so."""
+    with (
+        make_worker(time_limit=0.15) as worker,
+        pytest.raises(SubjectError, match=r"did not finish within 0.3 s, 0.15 s a call"),
+    ):
+        worker.request("sleep", 60, calls=2)
+
+
 def test_a_child_that_stops_reading_times_out():
     """Writing a large request has a deadline too."""
     with make_worker(time_limit=0.5) as worker:
