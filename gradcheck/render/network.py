@@ -11,7 +11,7 @@ from typing import Any
 from gradcheck.render.wording import one_line, plural
 
 FEW = 20
-_BOOKKEEPING = frozenset({"layer", "form", "dtypes", "complex"})
+_BOOKKEEPING = frozenset({"assigned", "layer", "form", "dtypes", "complex"})
 
 
 def heading(case: Mapping[str, Any]) -> str:

@@ -29,7 +29,7 @@ FORWARD = spelled("forward forward_propagation forward_pass forward_prop fprop f
 BACKWARD = spelled(
     "backward backward_propagation backward_pass backward_prop bprop backprop back_propagation backpropagation"
 )
-COST_FORWARD = [*FORWARD, "loss", "compute", "calculate", "cost"]
+COST_FORWARD = ["calculate", *FORWARD, "loss", "compute", "cost"]
 COST_BACKWARD = [*BACKWARD, "grad", "gradient", "derivative", "prime", "delta"]
 RATES = (
     "lr",
@@ -147,9 +147,14 @@ class Trial:
         if len(taken) == 1 and len(self.inputs) > 1:
             return self._called(backward, cotangent)
         given = dict(zip(sorted(self.inputs, key=lambda n: n == "t"), sorted_by(self.inputs, inputs), strict=True))
+        output = as_array(getattr(layer, "output", None))
+        if np.shape(output) == np.shape(
+            given["x"]
+        ):  # of an activation and its cost in one: backward is handed the activations
+            given["x"] = output
         words = [given["t" if n.lower() in TARGETS else "x"] for n in taken]
         result = self._called(backward, *words)
-        return result if result is None else np.asarray(result) * cotangent
+        return np.asarray(_stored(layer) if result is None else result) * cotangent
 
 
 def parts(result: Any) -> list[Array]:
@@ -177,12 +182,17 @@ def sorted_by(names: Sequence[str], inputs: Sequence[Array]) -> list[Array]:
 def input_gradients(result: Any, inputs: Sequence[str], layer: Any = None) -> dict[str, Any]:
     """dx, or the first of the tuple that backward returned, one for each input; from the object where it returned nothing."""
     if result is None and len(inputs) == 1:
-        result = next((as_array(g) for n in INPUT_GRADIENTS if (g := getattr(layer, n, None)) is not None), None)
+        result = _stored(layer)
     several = list(result) if isinstance(result, (tuple, list)) else [result]
     if len(several) < len(inputs):
         msg = f"expected {', '.join('d' + n for n in inputs)}; backward returned {len(several)} values"
         raise Malformed("count", "gradients", msg)
     return dict(zip(inputs, several, strict=False))
+
+
+def _stored(layer: Any) -> Any:
+    """The gradient of the input where a backward pass keeps it; None where there is none."""
+    return next((as_array(g) for n in INPUT_GRADIENTS if (g := getattr(layer, n, None)) is not None), None)
 
 
 def returned(result: Any, skip: int, parameters: Mapping[str, Place]) -> dict[str, Any]:
@@ -451,6 +461,8 @@ def _parameters(trial: Trial, values: Sequence[Array]) -> dict[str, Place]:
         raise Malformed("type", "output", f"its forward pass returns {what}")
     if trial.cost and not np.isfinite(base):
         raise Malformed("type", "output", "its cost is not finite")
+    if trial.cost and "x" not in trial.draws and _clipped(trial, values, base):
+        raise Malformed("type", "output", "its cost does not depend on all of x: it may want probabilities")
     found: dict[str, Place] = {}
     for place, a in values_in(trial.template):
         layer = copy.deepcopy(trial.template)
@@ -464,6 +476,17 @@ def _parameters(trial: Trial, values: Sequence[Array]) -> dict[str, Place]:
                 plain = own[-1] not in (*found, *trial.inputs) and not any(step.isdigit() for step in own)
                 found[own[-1] if plain else "_".join(own)] = place
     return found
+
+
+def _clipped(trial: Trial, values: Sequence[Array], base: Array) -> bool:
+    """Whether moving every number of one sample by a little leaves the cost as it is to the last bit: it is clipped there."""
+    at = trial.inputs.index("x")
+    for sample in range(len(values[at])):
+        moved = copy.deepcopy(list(values))
+        moved[at][sample] += 1e-3 * np.cos(1.0 + np.arange(moved[at][sample].size)).reshape(moved[at][sample].shape)
+        if np.array_equal(trial.run(copy.deepcopy(trial.template), moved), base):
+            return True
+    return False
 
 
 def _one_array(one: Array, other: Array) -> bool:

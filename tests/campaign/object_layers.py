@@ -132,6 +132,38 @@ class SoftmaxWithLoss:
     def backward(self, dout=1):
         return (self.y - self.t) / len(self.y)
 """
+KEPT = """
+class Dense:
+    def __init__(self, n_inputs, n_neurons):
+        self.weights, self.biases = np.random.randn(n_inputs, n_neurons), np.zeros((1, n_neurons))
+    def forward(self, inputs):
+        self.inputs = inputs
+        self.output = inputs @ self.weights + self.biases
+    def backward(self, dvalues):
+        self.dweights, self.dbiases = self.inputs.T @ dvalues, dvalues.sum(axis=0, keepdims=True)
+        self.dinputs = dvalues @ self.weights.T
+class CrossEntropy:
+    def forward(self, y_pred, y_true):
+        return -np.log(np.sum(np.clip(y_pred, 1e-7, 1 - 1e-7) * y_true, axis=1))
+    def calculate(self, output, y):
+        return np.mean(self.forward(output, y))
+    def backward(self, dvalues, y_true):
+        self.dinputs = -y_true / dvalues / len(dvalues)
+class SoftmaxCrossEntropy:
+    def forward(self, inputs, y_true):
+        e = np.exp(inputs - inputs.max(axis=1, keepdims=True))
+        self.output = e / e.sum(axis=1, keepdims=True)
+        return -np.mean(np.log(np.sum(self.output * y_true, axis=1)))
+    def backward(self, dvalues, y_true):
+        self.dinputs = (dvalues - y_true) / len(dvalues)
+"""
+SQUARES = """
+class MSE:
+    def loss(self, predicted, actual):
+        return np.mean((predicted - actual) ** 2)
+    def grad(self, predicted, actual):
+        return 2 * (predicted - actual) / predicted.size
+"""
 STEP = """
 def sigmoid(z):
     return 1 / (1 + np.exp(-z))

@@ -8,11 +8,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations, product
+from typing import Any
 
 from gradcheck.checks.recognition import cells
 from gradcheck.networks.activations import PARAMETRIC, PLAIN
 from gradcheck.networks.layers.assignment import ADDED, Assignment, Move, Role
 from gradcheck.networks.layers.normalisation import EPSILONS
+from gradcheck.networks.layers.simple import COST_SCALES
 
 Shape = tuple[int, ...]
 INPUTS = ("x", "h", "c", "y")
@@ -271,6 +273,7 @@ def _cost(asked: Asked) -> Iterator[Assignment]:
         return
     target, how = next(iter(asked.constants.items()))
     classes = asked.shapes["x"][-1] if asked.shapes["x"] else 0
+    settings: dict[str, Any] = {}
     if how in ("one_hot", "classes"):
         settings = {"classes": classes} if how == "classes" else {}
         flat: tuple[Move, ...] = (("last",),) if len(asked.shapes["x"]) > 2 else ()
@@ -278,8 +281,20 @@ def _cost(asked: Asked) -> Iterator[Assignment]:
         yield Assignment("softmax_cross_entropy", settings, roles, constants=constants)
         for guard in dict.fromkeys([*(n for n in asked.numbers if 0 < n < 1e-3), *GUARDS]):
             yield Assignment("guarded_cross_entropy", {**settings, "guard": guard}, roles, constants=constants)
+    yield from _costs_of_values(asked, how, {**settings}, {target: "targets"})
     if how == "classes" and len(asked.shapes["x"]) == 2:
         yield Assignment("hinge", {}, (Role("x", "x"),), constants={target: "targets"})
+
+
+def _costs_of_values(
+    asked: Asked, how: str, settings: Mapping[str, Any], constants: Mapping[str, str]
+) -> Iterator[Assignment]:
+    """Squares and logarithms of the values themselves, at every customary scale."""
+    guards = [0.0, *dict.fromkeys([*(n for n in asked.numbers if 0 < n < 1e-3), *GUARDS])]
+    for kind in ("squares", "logarithm", "binary"):
+        for guard, scale in product(guards if kind != "squares" else [0.0], COST_SCALES):
+            told = {**settings, "cost": kind, "scale": scale, "guard": guard}
+            yield Assignment("cost", told, (Role("x", "x"),), constants=constants)
 
 
 def _attention(asked: Asked) -> Iterator[Assignment]:

@@ -60,6 +60,9 @@ class Assignment:
         if self.layer == "activation":
             return str(told["activation"])
         told.pop("first", None)
+        told.pop("classes", None)
+        if not told.get("guard", 1.0):
+            del told["guard"]
         return "".join([self.layer, *(f", {n} = {v}" for n, v in told.items())])
 
 

@@ -3,7 +3,7 @@
 They complete the definitions that a layer object can be recognised as; `LAYERS` are those of functions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gradcheck.networks.activations import activation_named
@@ -62,6 +62,36 @@ def guarded_cross_entropy(p: Mapping[str, Any], s: Settings, xp: Any) -> Any:
     return -xp.sum(s["targets"] * xp.log(softmax(p["x"], xp) + s["guard"])) / p["x"].shape[0]
 
 
+COST_SCALES: Mapping[str, Callable[[int, int], float]] = {
+    "1/m": lambda m, k: 1.0 / m,
+    "1": lambda m, k: 1.0,
+    "1/(mk)": lambda m, k: 1.0 / (m * k),
+    "1/2": lambda m, k: 0.5,
+    "1/(2m)": lambda m, k: 0.5 / m,
+    "1/(2mk)": lambda m, k: 0.5 / (m * k),
+}
+"""Factors of a sum over m samples of k numbers."""
+
+
+def cost(p: Mapping[str, Any], s: Settings, xp: Any) -> Any:
+    """Scale times the sum of squares, of t ln x, or of t ln x + (1 − t) ln(1 − x), with what is added inside a logarithm."""
+    x, t, guard = p["x"], s["targets"], s["guard"]
+    if s["cost"] == "squares":
+        terms = (x - t) * (x - t)
+    else:
+        terms = -t * xp.log(x + guard)
+        terms = terms - (1.0 - t) * xp.log(1.0 - x + guard) if s["cost"] == "binary" else terms
+    return COST_SCALES[s["scale"]](x.shape[0], x.size // x.shape[0]) * xp.sum(terms)
+
+
+def draw_cost(dice: Dice) -> Drawn:
+    """Predictions and targets between 0 and 1."""
+    shape = dice.size(1, 4), dice.size(2, 4)
+    x, t = (0.05 + 0.9 * dice.generator.random(shape) for _ in range(2))
+    kind, scale = dice.setting("cost", "squares", "logarithm", "binary"), dice.setting("scale", *COST_SCALES)
+    return {"x": x}, {"targets": t, "cost": kind, "scale": scale, "guard": dice.setting("guard", 0.0)}
+
+
 def draw_x(dice: Dice) -> Drawn:
     """One matrix."""
     return {"x": dice.normal(dice.size(1, 4), dice.size(2, 5))}, {}
@@ -110,6 +140,7 @@ SIMPLE: Mapping[str, Layer] = {
         Layer("reshape", ("flatten", "reshape", "view"), ("x",), reshape, draw_x),
         Layer("masked", ("dropout",), ("x",), masked, draw_masked),
         Layer("guarded_cross_entropy", ("softmaxwithloss",), ("x",), guarded_cross_entropy, draw_guarded),
+        Layer("cost", ("loss", "mse", "cross_entropy"), ("x",), cost, draw_cost),
         Layer("product", ("mul", "multiply", "product"), ("x", "y"), product, draw_two),
         Layer("sum", ("add", "sum"), ("x", "y"), total, draw_two),
         Layer("global_average", ("globalaveragepool", "gap"), ("x",), global_average, draw_image),
