@@ -1,5 +1,7 @@
 """`gradcheck init FILE`: the configuration or the small adapter that a file needs when it is not recognised as it is."""
 
+import contextlib
+import io
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +30,7 @@ def init(target: str, output: Path | None, always: bool, dry_run: bool) -> int:
     path = check_path(name)
     stem = re.sub(r"\W", "_", path.stem)
     adapter = output or path.with_name(f"{stem}_gradcheck.py")
-    with same_import_path():
+    with same_import_path(), contextlib.redirect_stdout(io.StringIO()):  # what the file prints while it is loaded
         found = proposal(load(str(path), object_name), path, adapter.name, object_name)
     if found.kind in ("recognised", "nothing") and not (always and found.text):
         print_stdout(f"{found.reason}\n")

@@ -125,9 +125,10 @@ def _ways(cls: type, constructor: Binding, name: str) -> Iterator[ModelObject]:
                 )
         except (SubjectError, Malformed, KeyError):
             return
-    forwards = [m for m in _methods(cls, FORWARD) if "X" in m.binding.takes and "Y" not in m.binding.takes]
+    forwards = [_of_inputs(m) for m in _methods(cls, FORWARD)]
+    forwards = [m for m in forwards if "X" in m.binding.takes and "Y" not in m.binding.takes]
     costs = [m for m in _methods(cls, COST) if "Y" in m.binding.takes]
-    updates = [m for m in _methods(cls, UPDATE) if m.binding.takes <= {"rate"}]
+    updates = [m for m in _methods(cls, UPDATE) if m.binding.takes <= {"rate", "samples"}]
     for gradient in _methods(cls, BACKWARD):
         if "Y" not in gradient.binding.takes:
             continue
@@ -155,6 +156,13 @@ def _methods(cls: type, names: tuple[str, ...]) -> list[Method]:
         if not binding.missing:
             found.append((-wanted[plain], Method(n, binding, tuple(returned_names(f)))))
     return [m for _, m in sorted(found, key=lambda pair: pair[0])]
+
+
+def _of_inputs(method: Method) -> Method:
+    """A forward pass that takes one thing, such as `feedforward(a)`, takes the inputs, whatever it calls them."""
+    if len(method.binding.keywords) != 1 or method.binding.takes & {"X", "Y", "parameters", "rate"}:
+        return method
+    return replace(method, binding=replace(method.binding, keywords=dict.fromkeys(method.binding.keywords, "X")))
 
 
 def _variants(adapter: ModelObject) -> Iterator[tuple[Samples, Targets, int]]:

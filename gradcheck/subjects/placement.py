@@ -20,7 +20,7 @@ _PARAMETER = re.compile(
 _BIAS = re.compile(r"(?i)b(\d|_|$|[ihoy])|.*bias")
 _NOT = re.compile(
     r"(?i)^(d|delta|grad|nabla|v|m|s|prev|old|last|best|velocity|momentum|init)_?(?=w|b)"
-    r"|velocit|moment|_(v|m|update|prev|old)$"
+    r"|velocit|moment|_(v|m|upd|updates?|prev|old)$"
 )
 
 

@@ -29,6 +29,8 @@ HEAD = '''\
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
+
 from gradcheck.subjects import load
 
 student = SimpleNamespace(**load(str(Path(__file__).with_name({file!r}))))
@@ -43,10 +45,23 @@ KNOWN = {
     "tanh": "np.tanh(z)",
     "relu": "np.maximum(0, z)",
     "softmax": "np.exp(z - z.max()) / np.exp(z - z.max()).sum(axis=-1, keepdims=True)",
-    "sigmoid_backward": "z[0] * np.exp(-z[1]) / (1 + np.exp(-z[1])) ** 2",
+    "sigmoid_backward": "z[0] / (1 + np.exp(-z[1])) * (1 - 1 / (1 + np.exp(-z[1])))",
     "relu_backward": "z[0] * (z[1] > 0)",
 }
 """Usual definitions of names that a missing module would have given; they are marked as a guess."""
+_DERIVATIVE = re.compile(r"(?i)act.*(prime|deriv)|^d_?(act|sig)|deriv|prime")
+_GUESSES = (
+    (r"(?i)path|file|folder|dir$", '""'),
+    (r"(?i)seed|random_state", "0"),
+    (r"(?i)verbose|debug|plot|print|log", "False"),
+    (r"(?i)^(n_?)?(epochs?|iter)|iterations", "1"),
+    (r"(?i)batch", "1"),
+)
+_OF_FUNCTIONS = (
+    (_DERIVATIVE.pattern, "lambda z: 1 / (1 + np.exp(-z)) * (1 - 1 / (1 + np.exp(-z)))"),
+    (r"(?i)^(act|sigm|nonlin|transfer|squash)", "lambda z: 1 / (1 + np.exp(-z))"),
+)
+"""What may be handed over as a parameter of unknown meaning, marked as a guess: an activation only beside its derivative."""
 _SIZES = {
     "input": "input_size",
     "hidden": "hidden_size",
@@ -294,7 +309,8 @@ def _class_lines(name: str, cls: type, methods: Mapping[str, Any], backward: str
     yield f'    """{name} as gradcheck calls it: sizes first, then forward and backward."""'
     yield ""
     yield "    def __init__(self, input_size, hidden_size, output_size):"
-    yield f"        super().__init__({_arguments(cls, CONSTRUCTOR, _SIZES)})"
+    made = _arguments(cls, CONSTRUCTOR, _SIZES)
+    yield f"        super().__init__({made}){_guessed(made)}"
     forward = next((n for n in methods if n in FORWARD), None)
     if forward is None:
         guess = next((n for n, f in methods.items() if n != backward and "X" in bind(f, WORDS).takes), None)
@@ -328,12 +344,23 @@ def _arguments(function: Any, meanings: Mapping[str, Sequence[str]], values: Map
     binding = bind(function, meanings)
     named: dict[str, str | None] = {**binding.keywords, **dict.fromkeys(binding.missing)}
     order = [p for p in inspect.signature(function).parameters if p in named]
-    return ", ".join(f"{p}={values[m]}" if (m := named[p]) is not None and m in values else _open(p) for p in order)
+    guesses = (*_OF_FUNCTIONS, *_GUESSES) if any(_DERIVATIVE.search(p) for p in order) else _GUESSES
+    meant = {p: values[m] for p in order if (m := named[p]) is not None and m in values}
+    return ", ".join(f"{p}={meant[p]}" if p in meant else _open(p, guesses) for p in order)
 
 
-def _open(parameter: str) -> str:
-    known = re.fullmatch(r"[Wb]\d", parameter)
-    return f"{parameter}={parameter}" if known else f'{parameter}=fill_in("{parameter}")'
+def _open(parameter: str, guesses: Sequence[tuple[str, str]]) -> str:
+    if re.fullmatch(r"[Wb]\d", parameter):
+        return f"{parameter}={parameter}"
+    guess = next((text for pattern, text in guesses if re.search(pattern, parameter)), None)
+    return f"{parameter}={guess}" if guess else f'{parameter}=fill_in("{parameter}")'
+
+
+def _guessed(call: str) -> str:
+    """A comment that names what was guessed in a call."""
+    texts = [text for _, text in (*_OF_FUNCTIONS, *_GUESSES)]
+    names = [n for n in re.findall(r"(\w+)=", call) if any(f"{n}={text}" in call for text in texts)]
+    return f"  # {', '.join(dict.fromkeys(names))}: a guess, put your own there" if names else ""
 
 
 __all__: Sequence[str] = ["NOTES", "Proposal", "configuration", "missing_names", "proposal"]

@@ -181,7 +181,7 @@ class ModelObject:
         line = f"g = {self.gradient_method.text(words)}"
         if self.reading.startswith("recovered"):
             adjustable = self._set_rate(net, ETAS[0])
-            applied = [f"net.{self.update.name}(*[{RATE}] * {len(self.update.binding.takes)})"] if self.update else []
+            applied = [self.update.text(words)] if self.update else []
             return update(net, places, words, [line, *applied], ETAS[0] if adjustable else 1.0)
         result = self.gradient_method(net, values)
         if self.reading == "returned":
@@ -275,7 +275,12 @@ class ModelObject:
             before = {n: np.array(get(net, p)) for n, p in places.items()}
             for _ in range(repeat):
                 self._run(net, call, a, t, rate)
-            change = {n: before[n] - np.asarray(get(net, p)) for n, p in places.items()}
+            after = {n: np.asarray(get(net, p)) for n, p in places.items()}
+            grown = next((n for n, a in after.items() if a.shape != before[n].shape), None)
+            if grown is not None:
+                msg = f"its update turns {grown} of shape {before[grown].shape} into one of {after[grown].shape}"
+                raise Malformed("shape", grown, msg)
+            change = {n: before[n] - a for n, a in after.items()}
             total = {n: total.get(n, 0.0) + c for n, c in change.items()}
         return Step(total, rate if adjustable else 1.0, adjustable)
 

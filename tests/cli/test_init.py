@@ -43,6 +43,30 @@ def backward_propagation(parameters, cache, X, Y):
     return {"dW1": dZ1 @ X.T, "db1": db1, "dW2": dZ2 @ cache["A1"].T, "db2": db2}
 """
 RIGHT = "import numpy as np\ndef f(params, X, y):\n    e = X @ params['W1'] + params['b1'] - y\n    return 0.5 * (e * e).sum(), {'W1': X.T @ e, 'b1': e.sum(0)}\n"  # noqa: E501  # fmt: skip
+ACTIVATED = """
+import numpy as np
+class Network:
+    def __init__(self, sizes, activation, d_activation, save_path, load_filename=None):
+        self.sizes, self.activation, self.d_activation, self.path = sizes, activation, d_activation, save_path
+        self.biases = [np.random.randn(n, 1) for n in sizes[1:]]
+        self.weights = [np.random.randn(b, a) for a, b in zip(sizes[:-1], sizes[1:])]
+    def feedforward(self, a):
+        self.a, self.z = [a], []
+        for w, b in zip(self.weights, self.biases):
+            self.z.append(w @ self.a[-1] + b)
+            self.a.append(self.activation(self.z[-1]))
+        return self.a[-1]
+    def backprop(self, y):
+        self.biases_upd, self.weights_upd = [None] * len(self.biases), [None] * len(self.weights)
+        delta = self.a[-1] - y
+        for k in reversed(range(len(self.weights))):
+            delta = delta * self.d_activation(self.z[k])
+            self.biases_upd[k], self.weights_upd[k] = delta.sum(axis=1, keepdims=True), delta @ self.a[k].T
+            delta = self.weights[k].T @ delta
+    def update(self, lr, batch_size):
+        self.biases = [b - lr / batch_size * u for b, u in zip(self.biases, self.biases_upd)]
+        self.weights = [w - lr / batch_size * u for w, u in zip(self.weights, self.weights_upd)]
+"""
 TWO = """
 import numpy as np
 class Network:
@@ -57,6 +81,7 @@ class Other(Network):
     pass
 """
 FILLED = {
+    "functions as arguments": (ACTIVATED, [], "model_object"),
     "class": (CONSTRUCTOR, [('fill_in("nonlinearity")', '"tanh"')], "model_object"),
     "function": (
         FUNCTION,
