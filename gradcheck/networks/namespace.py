@@ -12,10 +12,11 @@ from gradcheck.numerics import Array
 
 
 class NumpyNamespace:
-    """numpy with `erf`; attribute access falls through to numpy."""
+    """numpy with `erf`; attribute access falls through to numpy, once a name."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
+        found = self.__dict__[name] = getattr(np, name)
+        return found
 
     @staticmethod
     def erf(x: Array) -> Array:

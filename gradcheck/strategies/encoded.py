@@ -5,7 +5,9 @@ and many networks are one example. Every byte is read monotonically, b -> floor(
 and zeros are the smallest network. What is found is shrunk with `cases`, choice by choice.
 """
 
-from collections.abc import Sequence
+import hashlib
+import threading
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -37,14 +39,37 @@ def decoded(code: bytes, repertoire: Repertoire, regimes_among: Sequence[Regime]
     choice = dict(zip(_HEAD, code, strict=False))
     samples = _between(choice["samples"], repertoire.samples)
     regime, digits = _of(choice["regime"], regimes_among), _of(choice["digits"], DIGITS)
-    seed, hard = int.from_bytes(code[-_SEED:], "big"), choice["hard"] >= 128
-    architecture = _architecture(code, repertoire)
-    case = sample_case(architecture, samples, np.random.default_rng(seed), regime, digits, hard)
-    return labelled(case, repertoire, seed)
+    architecture, hard = _architecture(code, repertoire, choice), choice["hard"] >= 128
+    case = sample_case(architecture, samples, _numbers(code), regime, digits, hard)
+    return labelled(case, repertoire, int.from_bytes(code[-_SEED:], "big"))
 
 
-def _architecture(code: bytes, r: Repertoire) -> Architecture:
-    choice = dict(zip(_HEAD, code, strict=False))
+class _Reused(threading.local):
+    """One generator a thread: a new one for each case would cost several times what its state costs."""
+
+    def __init__(self) -> None:
+        self.bits = np.random.PCG64(0)
+        self.generator = np.random.Generator(self.bits)
+
+
+_REUSED = _Reused()
+_INCREMENT = int.from_bytes(hashlib.blake2b(b"gradcheck", digest_size=16).digest(), "big") | 1
+"""Any odd number chooses the stream of PCG64 (O'Neill 2014)."""
+
+
+def _numbers(code: bytes) -> np.random.Generator:
+    """The numbers of an encoding, for one case: the state is a hash of it, so that no two cases share a stretch of a stream."""
+    state = int.from_bytes(hashlib.blake2b(code, digest_size=16).digest(), "big")
+    _REUSED.bits.state = {
+        "bit_generator": "PCG64",
+        "state": {"state": state, "inc": _INCREMENT},
+        "has_uint32": 0,
+        "uinteger": 0,
+    }
+    return _REUSED.generator
+
+
+def _architecture(code: bytes, r: Repertoire, choice: Mapping[str, int]) -> Architecture:
     depth = _between(choice["depth"], r.depths)
     layers = code[len(_HEAD) : len(_HEAD) + 2 * (depth - 1)]
     units = [_between(b, r.widths) for b in layers[::2]]
