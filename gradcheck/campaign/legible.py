@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck.campaign import batch_of_one
+from gradcheck.campaign.contracts import Contracts
 from gradcheck.campaign.diagnosing import explains
 from gradcheck.campaign.findings import CODES, differences_of
 from gradcheck.campaign.lawful import broken_at
@@ -20,7 +21,6 @@ from gradcheck.campaign.same_mistake import mistakes_of
 from gradcheck.campaign.shrinking import NEED_DIFFERENCES, Shrinking
 from gradcheck.checks import Examination, Fault
 from gradcheck.checks.kink_slopes import WrongSlope, wrong_slope
-from gradcheck.checks.ladder import clips_probabilities, extreme
 from gradcheck.checks.network_laws import RUNG as LAWS
 from gradcheck.errors import FATAL, SubjectError, UsageError
 from gradcheck.faults.diagnosis import Mistake
@@ -28,7 +28,7 @@ from gradcheck.faults.matching import Claims, know
 from gradcheck.faults.places import places_of
 from gradcheck.networks import Case, Vocabulary, case_from_json, digest
 from gradcheck.networks.repertoire import Repertoire
-from gradcheck.networks.sampling import MARGIN, kink_distance
+from gradcheck.networks.sampling import kink_distance
 from gradcheck.numerics import Array
 from gradcheck.report import Code, Finding
 
@@ -127,7 +127,7 @@ def unstable(found: Examination, case: Case, shrinking: Shrinking) -> tuple[Exam
 
 def minimised(case: Case, same: Condition, repertoire: Repertoire) -> Case:
     """The case with the simplest numbers that keep its contracts and `same`; the case itself where there are none."""
-    lawful = _Lawful(case)
+    lawful = Contracts(case)
 
     def keeps(numbers: Numbers) -> bool:
         candidate = _with(case, numbers)
@@ -168,27 +168,6 @@ def _with(case: Case, numbers: Mapping[str, Array]) -> Case:
 def _alive(case: Case) -> bool:
     """Whether no input and no weight is zero: where numbers do not matter, zeros must not seem to."""
     return bool(np.all(case.inputs)) and all(np.all(a) for n, a in case.parameters.items() if n.startswith("W"))
-
-
-class _Lawful:
-    """Whether a case of the same network keeps the contracts of the first: legal targets, kinks, and the usual range."""
-
-    def __init__(self, case: Case) -> None:
-        self.room, self.extreme, self.clipped = kink_distance(case), extreme(case), clips_probabilities(case)
-
-    def __call__(self, case: Case) -> bool:
-        room = kink_distance(case)
-        away = room >= min(MARGIN, self.room) or (room == 0.0 == self.room)
-        usual = extreme(case) is self.extreme and (self.clipped or not clips_probabilities(case))
-        return _legal(case) and away and usual
-
-
-def _legal(case: Case) -> bool:
-    y, kind = case.targets, case.architecture.cost.targets
-    if kind == "real":
-        return True
-    within = bool(np.all((y >= 0) & (y <= 1)))
-    return within and (kind == "unit_interval" or bool(np.all(np.abs(y.sum(axis=0) - 1) < 1e-9)))
 
 
 class _Same:

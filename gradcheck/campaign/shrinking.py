@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gradcheck.campaign import lawful
 from gradcheck.campaign.generation import smallest
+from gradcheck.campaign.reducing import reduced
 from gradcheck.checks import Examination, Fault, Recognition
 from gradcheck.checks.network_laws import RUNG as LAWS
 from gradcheck.errors import FATAL, SubjectError
@@ -76,6 +77,7 @@ class Shrinking:
             return True
 
         self.find(breaks)
+        reduced(trail[-1][1], self.recognition().repertoire, breaks)
         return self._confirmed(trail) if differences and examination.rung != LAWS else trail[-1]
 
     def _confirmed(self, trail: list[tuple[Examination, Case]]) -> tuple[Examination, Case]:
