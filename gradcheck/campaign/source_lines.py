@@ -30,7 +30,7 @@ Claims = Callable[[Case], Arrays | None]
 SECONDS = 30.0
 """Far beyond what is usual, so that the clock has no say in an ordinary report."""
 _DRAWS = 16
-_TRACES = 4
+_TRACES = 6
 _CONFIRMED = 2
 """So many traced cases must be sure of a line, and none may name another."""
 _NO_RECORD = (GradcheckError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)

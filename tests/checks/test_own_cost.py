@@ -96,6 +96,8 @@ def test_at_a_kink_its_own_cost_accuses_nobody(make_case, samples):
             gradient["W1"][unit] = case.inputs @ above[unit]
 
         assert run(case)[0].fault is run(case, slope_one)[0].fault is None
+        if not forward(case)[1][1].any():  # all units are dead, and W2 has a gradient of zero
+            continue
         assert run(case, lambda g: g["W2"].__imul__(1.01))[0].fault is Fault.BACKWARD
 
 
