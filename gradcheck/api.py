@@ -202,7 +202,8 @@ def check_vjp(
 
     arguments: an example (a sequence, or a mapping by name, of arguments in order: shapes, dtypes and scale are kept, and
     other numbers are drawn around it where the primal is finite), or a Hypothesis strategy of such. A function that is meant
-    on a subset only (symmetric matrices) must map onto it itself: `(A + A.T) / 2`.
+    on a subset only (symmetric matrices) must map onto it itself: `(A + A.T) / 2`. The counterexample has the smallest
+    arguments that the strategy has for it; of an example it has that shape, with numbers that are simple and keep their signs.
     reference: the same function in jax.numpy, which brings jax.grad in, with rounding bounds of its own.
     complex_convention: how complex cotangents and gradients are written: "jax" as ∂f/∂x − i ∂f/∂y, "torch" or "conjugate"
     as ∂f/∂x + i ∂f/∂y; None recognises which. Functions need not be holomorphic. Cotangents are Gaussian, never all ones;
