@@ -68,6 +68,15 @@ def _slots(cls: type) -> tuple[str, ...]:
     return tuple(n for n in ((own,) if isinstance(own, str) else own) if n not in ("__dict__", "__weakref__"))
 
 
+def numbers_in(thing: Any) -> Iterator[tuple[Any, str, float]]:
+    """Numbers in the attributes of an object, and of the objects that it holds, such as an optimiser: holder, name, value."""
+    inner = [v for _, v in members_in(thing) if _has_members(v) and not inspect.isroutine(v)]
+    for holder in (thing, *inner):
+        for name, value in [] if isinstance(holder, Mapping) else members_in(holder):
+            if isinstance(value, (int, float)):
+                yield holder, name, value
+
+
 def _has_members(value: Any) -> bool:
     """Whether a value is an object of a class written in Python, with attributes of its own; no class and no module."""
     if isinstance(value, (type, types.ModuleType, np.ndarray)):

@@ -31,7 +31,7 @@ from gradcheck.subjects.protocol import Call, Malformed, Offer
 from gradcheck.subjects.sample_order import moved, one_after_another, samples_of
 from gradcheck.subjects.script_text import by_depth, definitions, expressions
 from gradcheck.subjects.source import ACTIVATION_WORDS, mentioned
-from gradcheck.subjects.spellings import Place, get, members_in
+from gradcheck.subjects.spellings import Place, get, numbers_in
 from gradcheck.subjects.trial import magnified, small_case
 from gradcheck.subjects.updates import Step, require_plain, rounding_of_step
 
@@ -90,7 +90,10 @@ class Training:
             net, places = self._prepared(case, layout)
         words = {**expressions("batch", "one_hot"), "y": "y", "rate": RATE, "X too": "x", "y too": "y"}
         method = bind(getattr(net, self.train), MEANING)
-        numbers = [(n, m) for n, v in members_in(net) if (m := _number(n, v)) is not None and m not in method.takes]
+        known = [(h, n, m) for h, n, v in numbers_in(net) if (m := _number(n, v)) is not None and m not in method.takes]
+        if any(h is not net for h, _, _ in known):
+            return None
+        numbers = [(n, m) for _, n, m in known]
         setup = ["net = made(subject, W, b)"]
         setup += [f"net.{n} = {words[m]}" for n, m in numbers if m != "rate"]
         adjustable = "rate" in method.takes or any(m == "rate" for _, m in numbers)
@@ -218,16 +221,16 @@ class Training:
         return Step(total, rate if adjustable else 1.0, adjustable)
 
     def _counts(self, net: Any) -> bool:
-        return any(_number(n, v) == "one" for n, v in members_in(net))
+        return any(_number(n, v) == "one" for _, n, v in numbers_in(net))
 
     def _set_numbers(self, net: Any, taken: frozenset[str], rate: float, repeat: int, samples: int) -> bool:
         """Give the object's own rate, passes and batch their values; whether it has a rate of its own."""
         values = {"rate": rate, "one": repeat, "batch": samples, "shuffle": False}
         adjustable = False
-        for name, value in members_in(net):
+        for holder, name, value in list(numbers_in(net)):
             meaning = _number(name, value)
             if meaning in values and meaning not in taken:
-                setattr(net, name, values[meaning])
+                setattr(holder, name, values[meaning])
                 adjustable |= meaning == "rate"
         return adjustable
 
@@ -258,6 +261,7 @@ def _number(name: str, value: Any) -> str | None:
     """What a number (or a switch) of the object means."""
     if not isinstance(value, (int, float)):
         return None
-    words = {"rate": RATES, "one": MEANING["one"], "batch": MEANING["batch"], "shuffle": MEANING["shuffle"]}
+    passes = tuple(n for n in MEANING["one"] if n != "n")
+    words = {"rate": RATES, "one": passes, "batch": MEANING["batch"], "shuffle": MEANING["shuffle"]}
     meaning = meaning_of(name, words)
     return meaning if meaning in ("rate", None) or isinstance(value, int) else None

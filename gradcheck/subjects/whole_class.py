@@ -32,7 +32,7 @@ from gradcheck.subjects.protocol import Call, Malformed, Offer, scalar
 from gradcheck.subjects.samples import add_up
 from gradcheck.subjects.script_text import attribute, by_depth, definitions, expressions, helpers, listed, place_of
 from gradcheck.subjects.source import ACTIVATION_WORDS, COST_WORDS, mentioned
-from gradcheck.subjects.spellings import Place, find_gradient, get, members_in
+from gradcheck.subjects.spellings import Place, find_gradient, get, numbers_in
 from gradcheck.subjects.trial import magnified, small_case
 from gradcheck.subjects.updates import Step, require_plain, rounding_of_step
 
@@ -288,12 +288,10 @@ class ModelObject:
         """Whether the rate can be chosen: an argument of the methods, or an attribute of the network."""
         if any("rate" in m.binding.takes for m in (self.gradient_method, self.update) if m is not None):
             return True
-        attribute = next(
-            (n for n, v in members_in(net) if n.lower().strip("_") in RATES and isinstance(v, (int, float))), None
-        )
-        if attribute is not None:
-            setattr(net, attribute, rate)
-        return attribute is not None
+        own = next(((h, n) for h, n, _ in numbers_in(net) if n.lower().strip("_") in RATES), None)
+        if own is not None:
+            setattr(own[0], own[1], rate)
+        return own is not None
 
     def _run(self, net: Any, call: Call, a: Any, t: Any, rate: float) -> Any:
         values = {**self._values(net, call, a, t), "rate": rate}

@@ -192,3 +192,65 @@ def test_a_gradient_of_no_network_is_held_to_its_symmetry(tmp_path):
     wrong = wrong.replace("delta = below", "delta = 2 * delta @ self.W[k].T")
     report = report_of(tmp_path, wrong)
     assert (report.verdict, report.findings[0].code.name) == ("fail", "GC406")
+
+
+OPTIMISED = """
+class Optimiser:
+    def __init__(self, lr=0.1):
+        self.lr, self.v, self.t = lr, {}, 0
+    def update(self, params, grads):
+        self.t += 1
+        for k in params:
+            STEP
+class Model:
+    def __init__(self, input_size, hidden_size, output_size):
+        self.params = {"W1": np.random.randn(input_size, hidden_size), "b1": np.zeros(hidden_size)}
+        self.params |= {"W2": np.random.randn(hidden_size, output_size), "b2": np.zeros(output_size)}
+        self.optimizer = Optimiser()
+    def predict(self, X):
+        self.h = np.tanh(X @ self.params["W1"] + self.params["b1"])
+        return self.h @ self.params["W2"] + self.params["b2"]
+    def fit(self, X, y, epochs=100, batch_size=32):
+        for _ in range(epochs):
+            order = np.random.permutation(len(X))
+            for k in range(0, len(X), batch_size):
+                x, t = X[order[k:k + batch_size]], y[order[k:k + batch_size]]
+                d = self.predict(x) - t
+                e = d @ self.params["W2"].T * (1 - self.h ** 2)
+                grads = {"W2": self.h.T @ d, "b2": d.sum(0), "W1": x.T @ e, "b1": e.sum(0)}
+                self.optimizer.update(self.params, grads)
+"""
+PLAIN = "params[k] -= self.lr * grads[k]"
+STEPS = {
+    "momentum": ("self.v[k] = 0.9 * self.v.get(k, 0) + grads[k]; params[k] -= self.lr * self.v[k]", "remembers"),
+    "adam": ("params[k] -= self.lr * grads[k] / (np.abs(grads[k]) + 1e-8)", "same amount"),
+    "clipping": ("params[k] -= self.lr * np.clip(grads[k], -1e-3, 1e-3)", "clipped"),
+    "norm": (
+        "params[k] -= self.lr * grads[k] / max(1.0, sum(np.sum(g * g) for g in grads.values()) ** 0.5)",
+        "normalised",
+    ),
+    "schedule": ("params[k] -= self.lr / self.t * grads[k]", "remembers"),
+}
+
+
+def optimised(step):
+    """A network whose minibatches go through an optimiser object."""
+    return "import numpy as np\n" + OPTIMISED.replace("STEP", step)
+
+
+def test_an_optimiser_object_of_plain_descent_passes(tmp_path):
+    """Its own rate is set, the batch taken whole; weight decay in it is a convention."""
+    report = report_of(tmp_path, optimised(PLAIN))
+    assert (report.verdict, report.subject.convention) == ("pass", "training")
+    assert "mse · 1/2" in {c.value for c in report.conventions}
+    decayed = report_of(tmp_path, optimised("params[k] -= self.lr * (grads[k] + 0.05 * params[k] * (k[0] == 'W'))"))
+    assert decayed.verdict == "pass"
+    assert "lambda/2, λ = 0.05 in the file" in {c.value for c in decayed.conventions}
+
+
+@pytest.mark.parametrize(("step", "reason"), STEPS.values(), ids=STEPS)
+def test_an_optimiser_object_is_refused_with_its_reason(tmp_path, step, reason):
+    """No verdict on the gradient."""
+    report = report_of(tmp_path, optimised(step))
+    assert report.verdict in ("error", "inconclusive")
+    assert reason in report.findings[0].detail
