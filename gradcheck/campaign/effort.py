@@ -66,6 +66,8 @@ class Effort:
 
     def take(self, case: Case, examination: Examination | None, *, silent: bool, trusted: bool) -> None:
         """Book a case of the stream. examination: None where the subject failed, which tells as much. silent: no evidence."""
+        if not self.options.adaptive:
+            return
         self._cases += 1
         kinds, tensors = set(kinds_of(case)), set(case.architecture.shapes())
         seen = set() if silent else tensors & _seen(tensors, examination, NO_POWER if trusted else FD_NO_POWER)
