@@ -48,9 +48,13 @@ _LAST = _Last()
 def forward_once(case: Case) -> Passed:
     """`forward`, remembered for the case that was asked for last: the rungs of one examination ask one after another."""
     if _LAST.case() is not case:
-        _LAST.passed, _LAST.data = forward(case), None
-        _LAST.case = weakref.ref(case)
+        remember(case, forward(case))
     return _LAST.passed
+
+
+def remember(case: Case, passed: Passed) -> None:
+    """What `forward` would return, from whoever has computed it: the next `forward_once` of this case is it."""
+    _LAST.passed, _LAST.data, _LAST.case = passed, None, weakref.ref(case)
 
 
 def data_term(case: Case) -> float:

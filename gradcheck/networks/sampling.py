@@ -20,7 +20,7 @@ import numpy as np
 
 from gradcheck.networks.architecture import Architecture
 from gradcheck.networks.case import Case
-from gradcheck.networks.forward import forward, forward_once
+from gradcheck.networks.forward import forward, forward_once, remember
 from gradcheck.networks.namespace import xp_numpy
 from gradcheck.numerics import Array
 
@@ -158,15 +158,15 @@ def _settled(
     """In one sweep through the layers: none leaves the range in which naive exponentials and logarithms still work, and
     (`clear`) every unit keeps `MARGIN` from the kinks; then the cost. `spoil`: layers are made ill-conditioned on the way.
 
-    With z of each layer, and the output if the cost has kinks. Layers whose |z| is too large are scaled down by a power of
-    two; a unit near a kink is shifted by its bias, or by a weight where there are none.
+    With z of each layer and the output, which are remembered as the forward pass of the case. Layers whose |z| is too large are
+    scaled down by a power of two; a unit near a kink is shifted by its bias, or by a weight where there are none.
     """
-    architecture, changed, passed, a = case.architecture, dict(case.parameters), [], case.inputs
-    costly = spoil or architecture.cost.kinks is not None
+    architecture, changed = case.architecture, dict(case.parameters)
+    zs, activations = [np.zeros((0, 0))], [case.inputs]
     ceilings = [_CEILING] * (architecture.depth - 1) + [_top_ceiling(architecture)]
     with np.errstate(all="ignore"):
         for l, layer in enumerate(architecture.layers, start=1):
-            W, b = changed[f"W{l}"], changed.get(f"b{l}")
+            W, b, a = changed[f"W{l}"], changed.get(f"b{l}"), activations[-1]
             if spoil:
                 W, b = _spoiled(W, b, a, generator, architecture.dtype)
             kinks = layer.activation.kinks if clear else ()
@@ -174,15 +174,15 @@ def _settled(
             changed[f"W{l}"] = W
             if b is not None:
                 changed[f"b{l}"] = b
-            passed.append(z)
-            if costly or l < architecture.depth:
-                a = np.asarray(layer.activation(z, xp_numpy))
-    settled = Case(architecture, changed, case.inputs, case.targets)
+            zs.append(z)
+            activations.append(np.asarray(layer.activation(z, xp_numpy)))
+    settled, output = Case(architecture, changed, case.inputs, case.targets), activations[-1]
+    remember(settled, (zs, activations))
     if spoil:
-        settled = _near_its_targets(settled, a, generator)
+        settled = _near_its_targets(settled, output, generator)
     if clear and architecture.cost.kinks is not None:
-        settled = _clear_cost(settled, a, generator)
-    return settled, [*passed, a]
+        settled = _clear_cost(settled, output, generator)
+    return settled, [*zs[1:], output]
 
 
 def _settled_layer(
@@ -198,7 +198,8 @@ def _settled_layer(
         factor = 2.0 ** np.floor(np.log2(ceiling / top))
         W, b, z = W * factor, None if b is None else b * factor, z * factor
     if kinks and b is not None:
-        b, z = _clear(b, z, kinks, dtype)
+        cleared, z = _clear(b, z, kinks, dtype)
+        b, z = cleared, z if cleared is b else W @ a + cleared
     elif kinks:
         W, z = _clear_by_weight(W, a, kinks, dtype)
     return W, b, z

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gradcheck.networks import forward, forward_once
 from gradcheck.networks.repertoire import default_repertoire
 from gradcheck.networks.sampling import REGIMES
 from gradcheck.strategies import decoded, encoded_cases
@@ -90,3 +91,11 @@ def test_labels_are_drawn_where_the_subject_takes_nothing_else():
         y = decoded(code, replace(DEFAULT, labels=True)).targets
         assert set(np.unique(y)) <= {0.0, 1.0}
         assert len(y) == 1 or (y.sum(axis=0) == 1).all()
+
+
+@given(st.binary(min_size=length(DEFAULT), max_size=length(DEFAULT)))
+def test_what_drawing_has_computed_is_the_forward_pass(code):
+    """The draw remembers it for the checks: to the last bit, whatever was moved off a kink or scaled on the way."""
+    case = decoded(code, DEFAULT, REGIMES)
+    for remembered, right in zip(forward_once(case), forward(case), strict=True):
+        assert all(np.array_equal(r, f) for r, f in zip(remembered, right, strict=True))
