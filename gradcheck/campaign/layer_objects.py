@@ -308,6 +308,14 @@ def _faults(a: Assignment, cases: list[OperationCase], claims: list[Mapping[str,
     return explanations(a.layer, [c for c, _ in known], [g for _, g in known])
 
 
+_NEUTRAL: Mapping[str, tuple[str, Callable[[Mapping[str, Array]], Array]]] = {
+    "lstm": ("c0", lambda a: np.zeros(a["h0"].shape)),
+    "conv2d": ("b", lambda a: np.zeros(a["w"].shape[0])),
+    "conv1d": ("b", lambda a: np.zeros(a["w"].shape[0])),
+}
+"""What the references take and an object may do without, with the value that changes nothing."""
+
+
 def definition_case(
     a: Assignment, case: OperationCase, claim: Mapping[str, Array]
 ) -> tuple[OperationCase, dict[str, Array]] | None:
@@ -318,9 +326,13 @@ def definition_case(
     made = {r.argument for r in a.roles if any(m[0] in ("zeros", "nothing") for m in r.moves)}
     if "+" in {r.argument for r in a.roles}:
         return None
-    if a.layer == "lstm" and "c0" not in arguments:
-        arguments["c0"] = np.zeros(arguments["h0"].shape)
-        made.add("c0")
+    if a.layer in _NEUTRAL:
+        name, neutral = _NEUTRAL[a.layer]
+        if name not in arguments:
+            made.add(name)
+            arguments[name] = neutral(arguments)
+    if a.layer == "multi_head_attention":
+        told["mask"] = np.ones((arguments["x"].shape[1],) * 2)
     try:
         output = output_of(a.layer, arguments, told)
         cotangent = output_in_definition(a, case.cotangent, output.shape)

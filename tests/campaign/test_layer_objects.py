@@ -156,6 +156,22 @@ def test_a_catalogued_fault_is_named(tmp_path):
     assert any("gate g" in p.equation for p in report.findings[0].places)
 
 
+@pytest.mark.parametrize(
+    ("source", "right", "wrong", "name"),
+    [
+        (written.LSTM, "dc * c_prev * f * (1 - f)", "dc * c_prev", "lstm_forget_no_prime"),
+        (written.ATTENTION, "(dp - (dp * self.p).sum(axis=-1, keepdims=True))", "dp", "mha_no_softmax_sum"),
+        (written.ATTENTION, " + dv @ self.Wv.T", "", "mha_no_value_path"),
+        (written.CONV, "dout.sum(axis=(0, 2, 3))", "dout[0].sum(axis=(1, 2))", "conv_db_one_axis"),
+    ],
+)
+def test_faults_of_objects_have_the_names_of_the_catalogue(tmp_path, source, right, wrong, name):
+    """Case and claim are turned into the arrangement of the reference, where its faults are planted."""
+    assert right in source
+    report = report_of(tmp_path, source.replace(right, wrong))
+    assert name in [e.fault for e in report.findings[0].explanations]
+
+
 def test_a_convolutional_network_is_judged_layer_by_layer(tmp_path):
     """Convolution, ReLU, pooling, flatten and a dense layer, each recognised at its place, and the whole."""
     report = report_of(tmp_path, written.IMAGES, max_examples=48)
