@@ -102,7 +102,8 @@ def detect(members: Mapping[str, Any], name: str, configuration: SubjectConfigur
         if fits and tier == ["sequence_loss"]:  # single layers beside a recurrent loss: the layers say more
             break
         matches += [CONVENTIONS[n].match(members, name) for n in tier]
-        fits = {m.convention: m.adapter for m in matches if m.adapter is not None}
+        strong = any(m.adapter is not None and not m.weak for m in matches)
+        fits = {m.convention: m.adapter for m in matches if m.adapter is not None and not (m.weak and strong)}
         networks = {n: adapter for n, adapter in fits.items() if adapter.offer.kind == "network"}
         if networks:
             break

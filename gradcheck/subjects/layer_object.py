@@ -20,7 +20,7 @@ from gradcheck.numerics import Array
 from gradcheck.subjects.cells import Cell, cells
 from gradcheck.subjects.claims import PLAIN_FUNCTION
 from gradcheck.subjects.layer_chain import chain_of
-from gradcheck.subjects.layer_trial import ETAS, Trial, cost_methods_of, methods_of, tried
+from gradcheck.subjects.layer_trial import ETAS, Trial, cost_methods_of, derivative_methods_of, methods_of, tried
 from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.match import Match, own_classes
 from gradcheck.subjects.protocol import Call, Offer
@@ -133,6 +133,7 @@ class LayerObject:
             return f"{roles.forward} and {roles.backward}; x is kept fixed, no gradient of it is given"
         single = len(trial.shapes) == 1 and trial.shapes[0]["x"] != (5, 4)
         what = _READINGS[trial.reading] if trial.parameters else "no parameters"
+        what = f"{trial.backward} is its derivative, times the upstream gradient" if trial.derivative else what
         first = "; no gradient of x is given, and none is asked for" * (trial.draws.get("x") == "real")
         return what + "; one sample a call" * single + first
 
@@ -170,7 +171,8 @@ def _require_linear(first: Mapping[str, Any], again: Mapping[str, Any], at: Mapp
 
 def match(members: Mapping[str, Any], name: str) -> Match:
     """Recognised by a class with forward and backward that can be run on small sizes."""
-    classes = {n: c for n, c in own_classes(members).items() if methods_of(c) or cost_methods_of(c)}
+    known = (methods_of, cost_methods_of, derivative_methods_of)
+    classes = {n: c for n, c in own_classes(members).items() if any(methods(c) for methods in known)}
     chain = chain_of(members)
     trials: dict[str, Trial] = dict(chain.trials) if chain else {}
     skipped = list(chain.skipped) if chain else []
@@ -188,5 +190,6 @@ def match(members: Mapping[str, Any], name: str) -> Match:
         else:
             skipped.append(f"{n}: {trial}")
     if trials:
-        return Match(NAME, LayerObject(trials, tuple(skipped), name, chain.order if chain else ()), found=tuple(trials))
+        adapter = LayerObject(trials, tuple(skipped), name, chain.order if chain else ())
+        return Match(NAME, adapter, found=tuple(trials), weak=all(t.derivative for t in trials.values()))
     return Match(NAME, None, tuple(skipped) or ("a class with forward(x) and backward(dy)",), tuple(classes))

@@ -31,6 +31,8 @@ BACKWARD = spelled(
 )
 COST_FORWARD = ["calculate", *FORWARD, "loss", "compute", "cost"]
 COST_BACKWARD = [*BACKWARD, "grad", "gradient", "derivative", "prime", "delta"]
+FUNCTION = (*FORWARD, "function", "activate", "activation", "f", "fn", "func", "compute")
+DERIVATIVE = ("gradient", "derivative", "prime", "grad", "deriv", "df", "f_prime", "diff", *BACKWARD)
 RATES = (
     "lr",
     "learning_rate",
@@ -66,6 +68,7 @@ class Trial:
     draws: how inputs are drawn that are not Gaussian, or not differentiated; see `campaign.layer_objects.constant`.
     cost: whether it gives one number; its backward then takes the cotangent, nothing, or what forward took.
     numbers: numbers that occur in the object and in its source. tensors: whether it computes with torch tensors.
+    derivative: whether its backward is the derivative of an elementwise forward pass, without an upstream gradient.
     """
 
     name: str
@@ -84,6 +87,7 @@ class Trial:
     cost: bool = False
     numbers: tuple[float, ...] = ()
     tensors: bool = False
+    derivative: bool = False
 
     @property
     def differentiated(self) -> tuple[str, ...]:
@@ -134,6 +138,9 @@ class Trial:
         """What backward returns."""
         if self.cost:
             return self._cost_backward(layer, inputs, cotangents[0])
+        if self.derivative:
+            given = inputs if required(getattr(type(layer), self.backward)) else ()
+            return np.asarray(self._called(getattr(layer, self.backward), *given)) * cotangents[0]
         keywords: dict[str, Any] = {self.rate: rate} if self.rate else {}
         if self.optimizer:
             keywords[self.optimizer] = recorder
@@ -241,13 +248,28 @@ def _target(names: Sequence[str]) -> int | None:
 def tried(name: str, cls: type) -> tuple[dict[str, Trial], str]:
     """The trials of a layer class, the first on the likeliest sizes; none, and why it could not be run."""
     reason = ""
-    for methods in (cost_methods_of(cls), methods_of(cls)):
+    cost = cost_methods_of(cls)
+    for methods, derivative in (
+        (cost, False),
+        (methods_of(cls), False),
+        (cost, True),
+        (derivative_methods_of(cls), True),
+    ):
         if methods is not None:
-            plan, reason = _plan(cls, methods)
-            found, reason = _tried(name, cls, plan) if plan else ({}, reason)
+            plan, why = _plan(cls, methods)
+            found, why = _tried(name, cls, replace(plan, derivative=derivative)) if plan else ({}, why)
             if found:
                 return found, ""
+            reason = reason or why
     return {}, reason
+
+
+def derivative_methods_of(cls: type) -> tuple[str, str] | None:
+    """The names of the methods of an elementwise function and of its derivative, which takes x or nothing."""
+    methods = {n: m for n, m in inspect.getmembers_static(cls) if inspect.isfunction(m)}
+    forward = next((n for n in FUNCTION if n in methods and len(required(methods[n])) == 1), None)
+    derivative = next((n for n in DERIVATIVE if n in methods and len(required(methods[n])) <= 1), None)
+    return (forward, derivative) if forward and derivative else None
 
 
 def _tried(name: str, cls: type, plan: "_Plan") -> tuple[dict[str, Trial], str]:
@@ -269,6 +291,7 @@ class _Plan:
     inputs: tuple[str, ...]
     rate: str | None
     optimizer: str | None
+    derivative: bool = False
 
 
 def _likeliest(name: str, plan: _Plan) -> tuple[Regime, ...]:
@@ -309,7 +332,8 @@ def _first(name: str, cls: type, plan: _Plan, regime: Regime, settings: Mapping[
     reason, attempts = "", 0
     for template in instances(cls, regime, settings or {}):
         for family, draws in product(regime.families(plan.inputs), regime.draws):
-            trial = fits(name, template, plan.methods, plan.inputs, plan.rate, family, plan.optimizer, draws)
+            how = (plan.optimizer, draws, plan.derivative)
+            trial = fits(name, template, plan.methods, plan.inputs, plan.rate, family, *how)
             if isinstance(trial, Trial):
                 return trial
             reason, attempts = reason or trial, attempts + 1
@@ -422,16 +446,16 @@ def fits(
     family: Family,
     optimizer: str | None = None,
     draws: Mapping[str, str] | None = None,
+    derivative: bool = False,
 ) -> Trial | str:
     """The trial with x of these shapes, or what went wrong; a vector's cotangent may have to be a row or a column."""
     told = {n: how for n, how in (draws or {}).items() if n in inputs}
     values = [_sample(told.get(n, ""), family[0][n]) for n in inputs]
     reason = ""
     for turn in (None, (1, -1), (-1, 1)) if len(family[0][inputs[0]]) == 1 and not told else (None,):
-        plain = Trial(
-            name, template, *methods, inputs, {}, {}, "stored", (), rate, optimizer, turn, told, "t" in inputs
-        )
-        plain = replace(plain, tensors=computes_with_tensors(type(template)))
+        plain = Trial(name, template, *methods, inputs, {}, {}, "stored", (), rate, optimizer, turn, told)
+        cost = "t" in inputs and not derivative
+        plain = replace(plain, tensors=computes_with_tensors(type(template)), cost=cost, derivative=derivative)
         try:
             with subject_code():
                 parameters = _parameters(plain, values)
@@ -461,7 +485,9 @@ def _parameters(trial: Trial, values: Sequence[Array]) -> dict[str, Place]:
         raise Malformed("type", "output", f"its forward pass returns {what}")
     if trial.cost and not np.isfinite(base):
         raise Malformed("type", "output", "its cost is not finite")
-    if trial.cost and "x" not in trial.draws and _clipped(trial, values, base):
+    if trial.derivative and not _elementwise(trial, values, base):
+        raise Malformed("type", "output", f"{trial.backward} takes no upstream gradient, and it is not elementwise")
+    if "t" in trial.inputs and "x" not in trial.draws and _clipped(trial, values, base):
         raise Malformed("type", "output", "its cost does not depend on all of x: it may want probabilities")
     found: dict[str, Place] = {}
     for place, a in values_in(trial.template):
@@ -478,9 +504,27 @@ def _parameters(trial: Trial, values: Sequence[Array]) -> dict[str, Place]:
     return found
 
 
-def _clipped(trial: Trial, values: Sequence[Array], base: Array) -> bool:
-    """Whether moving every number of one sample by a little leaves the cost as it is to the last bit: it is clipped there."""
+def _elementwise(trial: Trial, values: Sequence[Array], base: Array) -> bool:
+    """Whether each number of the output depends on the number of x at its place alone, as some of them show."""
     at = trial.inputs.index("x")
+    if base.shape != values[at].shape:
+        return False
+    for k in range(min(3, base.size)):
+        moved = copy.deepcopy(list(values))
+        moved[at].flat[k] += 0.125
+        changed = np.flatnonzero(trial.run(copy.deepcopy(trial.template), moved) != base)
+        if changed.tolist() != [k]:
+            return False
+    return True
+
+
+def _clipped(trial: Trial, values: Sequence[Array], base: Array) -> bool:
+    """Whether moving every number of one sample by a little leaves a cost as it is to the last bit: it is clipped there."""
+    at = trial.inputs.index("x")
+    if base.ndim:
+        moved = copy.deepcopy(list(values))
+        moved[at] = moved[at] + 1e-3
+        return bool(np.any(trial.run(copy.deepcopy(trial.template), moved) == base))
     for sample in range(len(values[at])):
         moved = copy.deepcopy(list(values))
         moved[at][sample] += 1e-3 * np.cos(1.0 + np.arange(moved[at][sample].size)).reshape(moved[at][sample].shape)

@@ -13,6 +13,7 @@ class Match:
     """The answer of one convention's `match(members, name)`: `adapter` when it fits; else what was found and missing.
 
     found: what the file has of the convention. missing: one line for each thing that it lacks.
+    weak: whether another convention of the same file says more, such as functions beside the derivatives that they use.
     candidates: several objects that would fit equally well; one of them must be named as PATH:OBJECT.
     """
 
@@ -21,6 +22,7 @@ class Match:
     missing: tuple[str, ...] = ()
     found: tuple[str, ...] = ()
     candidates: tuple[str, ...] = ()
+    weak: bool = False
 
 
 def parameter_names(function: Callable[..., Any]) -> list[str]:

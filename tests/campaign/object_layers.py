@@ -164,6 +164,26 @@ class MSE:
     def grad(self, predicted, actual):
         return 2 * (predicted - actual) / predicted.size
 """
+DERIVATIVES = """
+class Sigmoid:
+    def __call__(self, x):
+        return 1 / (1 + np.exp(-x))
+    def gradient(self, x):
+        return self(x) * (1 - self(x))
+class Softmax:
+    def __call__(self, x):
+        e = np.exp(x - x.max(axis=-1, keepdims=True))
+        return e / e.sum(axis=-1, keepdims=True)
+    def gradient(self, x):
+        return self(x) * (1 - self(x))
+class CrossEntropy:
+    def loss(self, y, p):
+        p = np.clip(p, 1e-15, 1 - 1e-15)
+        return -y * np.log(p) - (1 - y) * np.log(1 - p)
+    def gradient(self, y, p):
+        p = np.clip(p, 1e-15, 1 - 1e-15)
+        return -(y / p) + (1 - y) / (1 - p)
+"""
 STEP = """
 def sigmoid(z):
     return 1 / (1 + np.exp(-z))

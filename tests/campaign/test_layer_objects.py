@@ -32,6 +32,7 @@ def recognised(report):
         (written.SOFTMAX_LOSS, ["guarded_cross_entropy, guard = 1e-07"]),
         (written.KEPT, ["affine", "cost, cost = logarithm, scale = 1/m", "softmax_cross_entropy"]),
         (written.SQUARES, ["cost, cost = squares, scale = 1/(mk)"]),
+        (written.DERIVATIVES, ["sigmoid"]),
         (written.LSTM, ["lstm, gates = figo"]),
         (written.GRU, ["gru, gates = rzn, reset = before, update = take"]),
         (written.ATTENTION, ["multi_head_attention, heads = 2"]),
@@ -57,6 +58,8 @@ def test_a_right_layer_is_recognised_and_passes(tmp_path, source, layers):
         (written.KEPT, "-y_true / dvalues / len(dvalues)", "-y_true / dvalues", ["gradient of x"]),
         (written.KEPT, "(dvalues - y_true) / len", "(dvalues + y_true) / len", ["gradient of x"]),
         (written.SQUARES, "2 * (predicted - actual)", "(predicted - actual)", ["gradient of x"]),
+        (written.DERIVATIVES, "return self(x) * (1 - self(x))", "return self(x)", ["gradient of x"]),
+        (written.DERIVATIVES, "-(y / p)", "(y / p)", ["gradient of x"]),
         (written.LSTM, "dc * g * i * (1 - i)", "dc * g * (1 - i)", ["gradient of Wx (gate i)"]),
         (written.GRU, "back * h * r * (1 - r)", "back * r * (1 - r)", ["gradient of x"]),
         (written.ATTENTION, "keepdims=True)) / self.scale", "keepdims=True))", ["gradient of x", "gradient of Wq"]),
@@ -96,6 +99,17 @@ def test_another_convention_is_never_blamed(tmp_path, source):
     """ε outside the root, a threshold of its own, a clipped output, a logarithm without a guard: right for what it is."""
     report = report_of(tmp_path, source)
     assert report.verdict == "pass", [f.detail for f in report.findings]
+
+
+def test_a_derivative_that_is_not_elementwise_is_no_pullback(tmp_path):
+    """The diagonal of softmax's Jacobian is left alone, and the report says so; beside functions, derivatives are theirs."""
+    report = report_of(tmp_path, written.DERIVATIVES)
+    assert any(n.startswith("not checked: Softmax") and "not elementwise" in n for n in report.notes)
+    pair = (
+        "def relu_forward(x):\n    return np.maximum(x, 0), x\n"
+        "def relu_backward(dout, cache):\n    return dout * (cache > 0)\n"
+    )
+    assert report_of(tmp_path, written.DERIVATIVES + pair).subject.convention == "forward_backward"
 
 
 def test_a_first_layer_need_not_give_a_gradient_of_its_input(tmp_path):
