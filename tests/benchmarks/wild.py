@@ -7,6 +7,7 @@ reasons. The table goes to reports/wild.md; a repository that is not there is na
 
 import argparse
 import contextlib
+import io
 import json
 import shutil
 import subprocess
@@ -85,25 +86,27 @@ def row_of(subject: dict[str, Any], repositories: Path, scratch: Path, examples:
         adapter, lines = adapted(file, subject.get("object")) if report.verdict == "error" else (None, 0)
         if adapter is not None:
             report = gradcheck.verify(str(adapter), max_examples=examples, time_limit=60)
-            needed.append(f"`gradcheck init` ({lines} lines of it the file's own names)")
+            needed.append(f"`gradcheck init` ({lines} lines of it guesses to be looked at)")
     detected = report.subject.convention or ""
     refused = report.verdict == "error" and not report.tally.cases
     verdict = "refused" if refused else report.verdict
     right = verdict == subject["expected"]
+    print(f"{subject['repository']} {subject['file']}: {verdict}", file=sys.stderr)
     return Row(subject, verdict, "" if refused else detected, right, short(report), ", ".join(needed) or "none")
 
 
 def adapted(file: Path, object_name: str | None) -> tuple[Path | None, int]:
-    """The adapter that `gradcheck init` writes, where it leaves nothing to fill in, and how many names it defines."""
+    """The adapter that `gradcheck init` writes, where it leaves nothing to fill in, and how many of its lines are guesses."""
     place = file.with_name("adapter_of_it.py")
     try:
-        found = proposal(load(str(file), object_name), file, place.name, object_name)
+        with contextlib.redirect_stdout(io.StringIO()):  # what the file prints while it is loaded
+            found = proposal(load(str(file), object_name), file, place.name, object_name)
     except gradcheck.SubjectError:
         return None, 0
     if found.kind != "adapter" or found.open:
         return None, 0
     place.write_text(found.text)
-    return place, found.text.count("student[") - 1
+    return place, found.text.count("a guess")
 
 
 def short(report: Report) -> str:
