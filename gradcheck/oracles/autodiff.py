@@ -278,10 +278,14 @@ def rules_of(case: Case) -> list[str]:
     A definition without a fingerprint has a key of this process alone, so that it is audited in every run.
     """
     a = case.architecture
-    keys = [("depth", _template_key(a.depth, a.bias, _penalised(case)))]
-    for name, functions in (("activation", {d.activation.function for d in a.layers}), ("cost", {a.cost.function})):
-        keys += [(k, _digest(f) or f"of this process {id(f)}") for f in functions for k in (name, f"{name}_vjp")]
-    return sorted(f"{name}-{key}" for name, key in keys)
+    keys = {f"depth-{_template_key(a.depth, a.bias, _penalised(case))}", *_keys_of("cost", a.cost.function)}
+    return sorted(keys.union(*(_keys_of("activation", d.activation.function) for d in a.layers)))
+
+
+@lru_cache(maxsize=1024)
+def _keys_of(name: str, function: Callable[..., Any]) -> tuple[str, str]:
+    digest = _digest(function) or f"of this process {id(function)}"
+    return f"{name}-{digest}", f"{name}_vjp-{digest}"
 
 
 def _penalised(case: Case) -> str:
