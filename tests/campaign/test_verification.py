@@ -114,6 +114,25 @@ def test_a_cost_that_nothing_explains_is_judged_by_its_own_differences(tmp_path,
     assert {f.rung for f in report.findings} <= {"projection"}
 
 
+LOG_COSH = (
+    (
+        '"""A correct network of tanh layers with mse in the functional convention: the neighbour of every planted fault."""',
+        "",
+    ),
+    ('"""Squared error, mean over samples, plus l2/2 of the squared weights."""', ""),
+    ("np.sum((a[-1] - y) ** 2)", "np.sum(np.log(np.cosh(a[-1] - y)))"),
+)
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [("np.tanh(a[-1] - y)", "pass"), ("2 * (a[-1] - y)", "fail")])
+def test_a_cost_that_is_none_it_is_told_is_judged_by_its_own_differences(tanh_file, slope, verdict):
+    """It takes names of costs, and computes another one whatever it is told."""
+    path = tanh_file(*LOG_COSH, ("2 * (a[-1] - y)", slope))
+    report = gradcheck.verify(path, max_examples=20, in_process=True)
+    assert report.verdict == verdict
+    assert any("of no activation and cost that it is told" in note for note in report.notes)
+
+
 def test_the_declared_cost_is_another(tanh_pair):
     """Told mse, computes fourth powers, consistently: the forward pass differs from what is declared."""
     quartic = (COST, COST.replace("** 2", "** 4")), ("delta = 2 * (a[-1] - y)", "delta = 4 * (a[-1] - y) ** 3")

@@ -27,10 +27,21 @@ def told(e: Experiments) -> Recognition:
     heads = _with_majority_scale(e, heads)
     hidden = tuple(f for f in e.hidden() if _takes_hidden(e, f, layout, heads))
     if not heads or not (hidden or e.offer.one_activation):
-        raise e.failure or SubjectError("contract", "the subject ran with none of the activations and costs")
+        return _of_its_own(e, layout)
     if reference is None:
         e.notes.append("its cost is the declared one in no layout of weights, samples and biases")
     return concluded(e, layout, hidden or e.hidden(), tuple(heads), trusted=True)
+
+
+def _of_its_own(e: Experiments, layout: Layout) -> Recognition:
+    """A subject that runs, and computes nothing of what it is told: its own cost is the only one to judge it by."""
+    for f, cost in _probes(e):
+        hidden = f if f.elementwise else e.hidden()[0]
+        if _match(e, (f, cost), layout, hidden) is not None:
+            e.refused.clear()
+            e.notes.append("its cost is that of no activation and cost that it is told")
+            return concluded(e, layout, (hidden,), (Head(f, cost, e.wanted.scale or "1/m"),), trusted=False)
+    raise e.failure or SubjectError("contract", "the subject ran with none of the activations and costs")
 
 
 def _probes(e: Experiments) -> list[tuple[Activation, Cost]]:
