@@ -17,6 +17,8 @@ from gradcheck.numerics import Array
 
 BUDGET = 250
 """Questions that one minimisation may ask; those of the specimens take 10 to 120."""
+MOST = 5000
+"""More numbers are left as they are: nobody reads them."""
 LONG = 9.0
 """The burden of a number that is not short."""
 
@@ -38,8 +40,8 @@ class Minimiser:
 
     def run(self, numbers: Mapping[str, Array], order: Sequence[str]) -> Numbers:
         """The simplest numbers that were found, arrays in the order of their names first; none of the given is changed."""
-        now = {n: np.array(a, dtype=np.float64) for n, a in numbers.items()}
-        before = np.inf
+        now = {n: np.array(a, dtype=np.float64, order="C") for n, a in numbers.items()}
+        before = np.inf if sum(a.size for a in now.values()) <= MOST else -np.inf
         while self.left > 0 and (total := sum(float(burden(a).sum()) for a in now.values())) < before:
             before = total
             for name in order:
@@ -47,21 +49,27 @@ class Minimiser:
         return now
 
     def _array(self, now: Numbers, name: str) -> Numbers:
-        now = self._simplified(now, name, np.ones(now[name].shape, dtype=bool))
-        size = now[name].size
-        for parts in _halvings(size):
-            for part in np.array_split(np.arange(size), parts):
-                chosen = np.isin(np.arange(size), part).reshape(now[name].shape) & (burden(now[name]) > 0)
-                now = self._simplified(now, name, chosen)
+        now = self._simplified(now, name, np.arange(now[name].size))
+        for parts in _halvings(now[name].size):
+            heavy = np.flatnonzero(burden(now[name]) > 0)
+            count = min(parts, heavy.size)
+            for k in range(count):
+                if self.left <= 0:
+                    return now
+                now = self._simplified(now, name, heavy[k * heavy.size // count : (k + 1) * heavy.size // count])
         return now
 
     def _simplified(self, now: Numbers, name: str, chosen: Array) -> Numbers:
         """With the simplest of the changes that what they show survives, made to the chosen entries of an array."""
-        for change in _CHANGES if chosen.any() else ():
-            changed = np.where(chosen, self.representable(change(now[name])), now[name]) + 0.0
-            simpler = float(burden(changed).sum()) < float(burden(now[name]).sum())
-            if simpler and self._shown_by({**now, name: changed}):
-                return {**now, name: changed}
+        values = now[name].ravel()[chosen]
+        weight = float(burden(values).sum())
+        for change in _CHANGES if weight else ():
+            simple = self.representable(change(values)) + 0.0
+            if float(burden(simple).sum()) < weight:
+                changed = now[name].copy()
+                changed.ravel()[chosen] = simple
+                if self._shown_by({**now, name: changed}):
+                    return {**now, name: changed}
         return now
 
     def _shown_by(self, candidate: Numbers) -> bool:

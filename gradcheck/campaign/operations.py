@@ -211,8 +211,14 @@ class _Looks:
         return examine_operation(self.subject, case, self.layout, self.reference(case), other=case)
 
     def at_laws(self, case: OperationCase) -> Examination:
-        """Effects and the linearity of the pullback, before values."""
-        return _laws(self.subject, self.layout, case) or Examination(None, "effects")
+        """Effects and the linearity of the pullback, before values; a broken law is shown where values are wrong too.
+
+        At a cotangent of 1, who ignores it is right.
+        """
+        broken = _laws(self.subject, self.layout, case)
+        if broken is None or (broken.rung != "effects" and self.at_values(case).fault is None):
+            return Examination(None, "effects")
+        return broken
 
     def at_kinks(self, case: OperationCase) -> Examination:
         """What stands on a kink."""

@@ -61,10 +61,17 @@ def test_numbers_that_hang_together_go_together():
 
 def test_an_entry_in_a_large_array_is_found_by_halving():
     """Far fewer questions than entries."""
-    large = {"a": np.random.default_rng(0).standard_normal(512)}
-    found, minimiser = minimised(lambda n: abs(n["a"][137]) > 1e-9, large)
-    assert np.flatnonzero(found["a"]).tolist() == [137]
+    large = {"a": np.random.default_rng(0).standard_normal((16, 32)).T}
+    found, minimiser = minimised(lambda n: abs(n["a"][7, 3]) > 1e-9, large)
+    assert np.argwhere(found["a"]).tolist() == [[7, 3]]
     assert len(minimiser.asked) < 128
+
+
+def test_numbers_that_nobody_reads_stay():
+    """Thousands of them: no question is asked."""
+    found, minimiser = minimised(lambda n: True, {"a": np.full((100, 51), 0.37)})
+    assert not minimiser.asked
+    assert (found["a"] == 0.37).all()
 
 
 def test_the_budget_is_kept_and_what_was_reached_is_given():

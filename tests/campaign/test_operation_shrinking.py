@@ -77,6 +77,13 @@ def test_an_activation_at_a_simple_number():
     assert (case.arguments["x"].tolist(), case.cotangent.tolist()) == ([[1]], [[1]])
 
 
+def test_who_ignores_the_upstream_gradient_is_shown_where_it_is_not_one():
+    """Nor zero: at one the gradient is right."""
+    finding, case = shown(broken("ce_ignores_upstream"))
+    assert finding.code.name == "GC208"
+    assert float(case.cotangent) not in (0.0, 1.0)
+
+
 def test_a_relu_stays_off_its_kink():
     """Zero would be the simplest number."""
     pair = {"relu_forward": lambda x: (np.maximum(x, 0), x), "relu_backward": lambda dout, x: dout * (x > -1)}
