@@ -352,6 +352,6 @@ def _failed(error: SubjectError, case: OperationCase, tally: Tally) -> Outcome:
 def _finding(found: Examination, case: OperationCase) -> Finding:
     """A wrong gradient is placed at the arguments whose gradients are wrong."""
     finding = finding_of(found, case)
-    if finding.code.name != "GC405" or not found.wrong:
+    if finding.code.name not in ("GC405", "GC601") or not found.wrong:
         return finding
     return replace(finding, places=tuple(Place(f"gradient of {n}") for n in found.wrong))

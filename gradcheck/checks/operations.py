@@ -5,7 +5,7 @@ definition the triangle has three corners, otherwise finite differences of the s
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.protocol import Subject
 
 LEVELS = 8
+_ROUNDINGS = 64.0
+"""So many roundings to float32 are granted to a tensor whose numbers are all of that kind."""
 _GUARDED = 16.0
 """1/p for the smallest probability p, divided by the roundings granted: a guard g in ln(p + g) moves a gradient by g/p."""
 
@@ -69,7 +71,8 @@ def examine_operation(
     if trusted is not None:
         found = _triangle(estimate, trusted, own, value)
         noisy = found.fault in (Fault.BACKWARD, Fault.FORWARD, Fault.COST_CODE) and found.rung == "triangle"
-        return _triangle(with_noise(estimate, subject, case, layout), trusted, own, value) if noisy else found
+        found = _triangle(with_noise(estimate, subject, case, layout), trusted, own, value) if noisy else found
+        return rounded_away(found, claim.gradient, trusted, case.dtype)
     found = _own_only(estimate, own)
     if found.fault is not None:
         estimate = with_noise(estimate, subject, case, layout)
@@ -79,6 +82,19 @@ def examine_operation(
         if again.fault is None:
             return again
     return found
+
+
+def rounded_away(found: Examination, claim: Arrays, trusted: Trusted, dtype: str) -> Examination:
+    """What was found, or a lack of precision: every wrong tensor is the right one, in numbers of float32."""
+    if found.fault is not Fault.BACKWARD or dtype != "float64" or not found.wrong:
+        return found
+    for n in found.wrong:
+        g = trusted.pullback.value[n]
+        near = np.abs(claim[n] - g) <= _ROUNDINGS * unit_roundoff("float32") * float(np.max(np.abs(g), initial=0.0))
+        if not (np.all(near) and np.array_equal(claim[n], claim[n].astype(np.float32))):
+            return found
+    message = f"the gradient of {', '.join(found.wrong)} is the right one rounded to float32: a cast on the way"
+    return replace(found, fault=Fault.PRECISION, message=message)
 
 
 def rounding_guess(case: OperationCase, gradient: Arrays) -> dict[str, Array]:

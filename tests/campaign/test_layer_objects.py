@@ -130,6 +130,15 @@ def test_an_object_that_computes_in_float32_gets_bounds_of_that(tmp_path):
     assert report_of(tmp_path, source.replace("self.ids, dout)", "self.ids, 1.001 * dout)")).verdict == "fail"
 
 
+def test_a_gradient_that_is_rounded_is_not_called_wrong(tmp_path):
+    """It has less precision than its arguments, and that is what is said; wrong in float32 is wrong."""
+    source = written.DENSE.replace("self.x.T @ dy,", "(self.x.T @ dy).astype('f'),")
+    finding = report_of(tmp_path, source).findings[0]
+    assert (finding.code.name, [p.equation for p in finding.places]) == ("GC601", ["gradient of W"])
+    wrong = report_of(tmp_path, source.replace("(self.x.T @ dy)", "(1.001 * self.x.T @ dy)"))
+    assert wrong.findings[0].code.name == "GC405"
+
+
 def test_a_mistake_at_ties_alone_gets_no_name_of_another(tmp_path):
     """Each of several equal numbers in a window gets the whole: nothing is wrong elsewhere, and nothing else is named."""
     one = "            u, v = divmod(where[n, c, i, j], self.size)\n            dx[n"
