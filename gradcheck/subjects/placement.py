@@ -56,7 +56,7 @@ def fixed_widths(net: Any) -> tuple[int, ...] | None:
     """The sizes that a file has written into its weight matrices, where those chain; None otherwise."""
     shapes = [a.shape for p, a in parameters_in(net) if a.ndim == 2 and not is_bias(p)]
     wide = [s for s in shapes if 1 not in s]  # a row of biases may have the name of a weight
-    for turned, found in product((False, True), (shapes, wide)):
+    for found, turned in product((shapes, wide), (False, True)):
         pairs = [s[::-1] if turned else s for s in found]
         if pairs and all(a[1] == b[0] for a, b in pairwise(pairs)):
             return (pairs[0][0], *(s[1] for s in pairs))

@@ -1,8 +1,10 @@
 """Loops that train in a script or a function: one step is run, right ones pass, wrong ones fail, optimisers are refused."""
 
+import numpy as np
 import pytest
 
 from gradcheck import verify
+from gradcheck.subjects.placement import fixed_widths
 
 SCRIPT = """
 import numpy as np
@@ -246,3 +248,10 @@ def test_an_optimiser_in_a_method_is_refused_with_its_reason(tmp_path, update, r
     report = report_of(tmp_path, source)
     assert report.verdict == "error"
     assert reason in report.findings[0].detail
+
+
+def test_a_single_output_is_no_row_of_biases():
+    """Weights (to, from) of one unit have a 1 in their shape too; a row that no chain needs is a bias."""
+    weights = {"W1": np.ones((2, 2)), "b1": np.ones((2, 1)), "W2": np.ones((1, 2)), "b2": np.ones((1, 1))}
+    assert fixed_widths(weights) == (2, 2, 1)
+    assert fixed_widths({"W": np.ones((6, 4)), "w0": np.ones((1, 4)), "V": np.ones((4, 2))}) == (6, 4, 2)
