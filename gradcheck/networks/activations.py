@@ -34,7 +34,8 @@ class Activation:
     joints: the values of z where only a higher derivative jumps (elu with alpha 1): finite differences stay on one side.
     range: which costs are legal behind it: values in (0, 1), columns that sum to one, or any real number.
     cancellation: size of the terms that usual formulas of f and f′ subtract, a number or a function of z (1 for
-        (eᶻ−e⁻ᶻ)/(eᶻ+e⁻ᶻ), 0 where nothing cancels): the bound grants an absolute error of a few roundings of it.
+        (eᶻ−e⁻ᶻ)/(eᶻ+e⁻ᶻ) and ½(1 + tanh(z/2)), 0 where nothing cancels): the bound grants an absolute error of a few
+        roundings of it.
         None: unknown, to be measured on the definition itself.
     source: where a user's own definition stands, ``file.py:name``, kept in reports so that they can be replayed.
     """
@@ -137,7 +138,7 @@ def _elu(name: str, alpha: float) -> Activation:
 
 
 PLAIN: Mapping[str, Activation] = {
-    "sigmoid": Activation("sigmoid", sigmoid, range="unit_interval", cancellation=0.0),
+    "sigmoid": Activation("sigmoid", sigmoid, range="unit_interval", cancellation=1.0),
     "tanh": Activation("tanh", tanh, cancellation=1.0),
     "relu": Activation("relu", relu, kinks=(0.0,), cancellation=0.0),
     "softplus": Activation("softplus", softplus, cancellation=1.0),

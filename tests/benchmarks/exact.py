@@ -35,6 +35,18 @@ def distance(value: Array, reference: Array) -> Array:
     return np.array(out).reshape(np.shape(value))
 
 
+def value(name: str, z: Any) -> Any:
+    """f(z) of an elementwise activation, 50 digits."""
+    with mp.workdps(DIGITS):
+        return _formula(name)[0](z)
+
+
+def slope(name: str, z: Any) -> Any:
+    """f′(z) of an elementwise activation, 50 digits."""
+    with mp.workdps(DIGITS):
+        return _formula(name)[1](z)
+
+
 def along(reference: Mapping[str, Array], direction: Mapping[str, Array]) -> Any:
     """⟨reference, direction⟩ in 50 digits."""
     with mp.workdps(DIGITS):
