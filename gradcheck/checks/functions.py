@@ -18,7 +18,7 @@ from gradcheck.checks.operations import Trusted
 from gradcheck.checks.own_cost import why_silent
 from gradcheck.checks.projection import ATTEMPTS, miss_scale
 from gradcheck.networks import OperationCase
-from gradcheck.numerics import Array, Arrays, Estimate, axpy, basis, random_direction
+from gradcheck.numerics import Array, Arrays, Estimate, axpy, basis, random_direction, unit_roundoff
 from gradcheck.oracles.finite_difference import AT_KINK, RATIO, Derivative, directional, ladder, ladder_points
 from gradcheck.oracles.one_sided import Sides, sides
 from gradcheck.subjects.function import ROUNDOFF
@@ -26,6 +26,8 @@ from gradcheck.subjects.layout import Layout
 from gradcheck.subjects.protocol import Subject
 
 LEVELS = 8
+NARROW = 2
+"""Levels above the first step at which a precision below double begins: its finest levels hold nothing but rounding."""
 MOST_COMPONENTS = 48
 USABLE = 1e-2
 LAYOUT = Layout()
@@ -58,7 +60,7 @@ class Differences:
 
     def along(self, directions: Sequence[Arrays], attempt: int) -> list[Derivative]:
         """Derivatives along these; each attempt starts with smaller steps."""
-        shrink = RATIO**-attempt
+        shrink = RATIO ** (NARROW * (self.u > unit_roundoff("float64")) - attempt)
         steps = [shrink * first_step(self.case.arguments, v) for v in directions]
         return directional(
             self.evaluate, self.case.arguments, directions, steps, levels=LEVELS, roundoff=self.u
