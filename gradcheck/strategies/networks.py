@@ -171,12 +171,16 @@ def _extreme_networks(r: Repertoire) -> Iterator[tuple[list[int], list[Activatio
 
 
 def _scaled(case: Case, top: float) -> Case:
-    """The case with layer 1 scaled so that its weighted inputs reach from −`top` to `top`: two samples x and −x, no bias."""
+    """The case with layer 1 scaled so that its weighted inputs reach from −`top` to `top`: two samples x and −x, no bias.
+
+    Neighbouring units have opposite signs: what comes of logits depends on how far they are apart.
+    """
     x = case.inputs[:, :1]
     case = replace(case, inputs=np.hstack([x, -x]))
     case = case.at({"b1": np.zeros_like(case.bias(1))}) if "b1" in case.parameters else case
-    factor = top / max(float(np.max(np.abs(forward(case)[0][1]))), 1e-3)
-    return case.at({"W1": case.parameters["W1"] * factor})
+    z = forward(case)[0][1]
+    turned = np.copysign((-1.0) ** np.arange(len(z)), z[:, 0] * (-1.0) ** np.arange(len(z)))[:, None]
+    return case.at({"W1": case.parameters["W1"] * turned * (top / max(float(np.max(np.abs(z))), 1e-3))})
 
 
 def _corner_shapes(r: Repertoire) -> list[tuple[list[int], int]]:
