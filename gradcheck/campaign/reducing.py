@@ -40,8 +40,8 @@ def smaller(case: Case, r: Repertoire) -> Iterator[Case]:
     for samples in dict.fromkeys((r.samples[0], m // 2, m - 1)):
         if r.samples[0] <= samples < m and samples:
             yield replace(case, inputs=case.inputs[:, :samples].copy(), targets=case.targets[:, :samples].copy())
-    if architecture.regularisation.strength:
-        yield replace(case, architecture=with_regularisation(architecture, 0.0))
+    if architecture.regularisation.strength != r.l2_fixed:
+        yield replace(case, architecture=with_regularisation(architecture, r.l2_fixed))
     if r.fixed is not None:
         return
     for l in range(1, architecture.depth) if architecture.depth > r.depths[0] else ():

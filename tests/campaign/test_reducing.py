@@ -97,3 +97,10 @@ def test_the_layers_beside_a_dropped_one_stay():
     assert np.array_equal(without.weight(1), case.weight(1))
     assert np.array_equal(without.bias(2), case.bias(3))
     assert list(without.parameters) == ["W1", "b1", "W2", "b2"]
+
+
+def test_the_decay_that_a_file_fixes_stays():
+    """λ = 0 is another network than the subject's."""
+    case = drawn(3, 2, strength=0.02)
+    assert reduced(case, replace(ANY, l2_fixed=0.02), lambda c: True).architecture.regularisation.strength == 0.02
+    assert reduced(case, ANY, lambda c: True).architecture.regularisation.strength == 0
