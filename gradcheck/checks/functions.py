@@ -109,8 +109,8 @@ def _claim_error(subject: Subject, case: OperationCase, claim: Arrays, trusted: 
 
 
 def worth_of(dtype: str, least: float) -> float:
-    """The relative error that a case must show to count: some hundred roundings where half precision can do no better."""
-    return max(least, min(1e3 * ROUNDOFF[dtype], 0.5))
+    """The relative error that a case must show to count: for narrow floats some hundred roundings, at most its own size."""
+    return max(least, min(1e3 * ROUNDOFF[dtype], 1.0))
 
 
 def _seed(case: OperationCase, salt: int) -> int:
