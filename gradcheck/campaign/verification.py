@@ -369,10 +369,8 @@ class _Campaign:
     def _examine(
         self, case: Case, *, other: Case | None = None, differences: bool = True, persistent: bool = True
     ) -> Examination:
-        r = self.recognition
-        return examine(
-            self.subject, case, r.layout, trusted=r.trusted, other=other, differences=differences, persistent=persistent
-        )
+        r, how = self.recognition, {"differences": differences, "persistent": persistent, "screened": False}
+        return examine(self.subject, case, r.layout, trusted=r.trusted, other=other, **how)
 
     def _late(self) -> bool:
         late = self.options.budget is not None and time.monotonic() - self.started > self.options.budget

@@ -10,6 +10,7 @@ not, the forward pass, the cost or a convention differs · trusted agrees and ow
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -62,14 +63,18 @@ def examine(
     other: Case | None = None,
     differences: bool = True,
     persistent: bool = True,
+    screened: bool = True,
 ) -> Examination:
     """Climb the ladder at one case; `other` (another case of the same shapes or not) turns the effects rung on.
 
     trusted: whether the trusted definition is the subject's own. differences: whether own finite differences are taken.
     persistent: whether what rests on differences alone must show along fresh directions too, as it must to be a finding.
+    screened: whether one evaluation of its cost may stand for all differences; it moves every tensor at once, and a cost that
+    is stale as long as some tensor stays moves right: never beside the effects rung, nor where a finding is shrunk.
     Raises SubjectError when the subject fails to run.
     """
-    ahead = foresee(subject, case) if trusted and differences and other is None else None
+    screened = screened and trusted and differences and other is None
+    ahead = foresee(subject, case) if screened else None
     value, pullback = subject.vjp(case, layout)
     claim = pullback(case.cotangent)
     broken = structure(claim)
@@ -77,14 +82,15 @@ def examine(
         broken = effects(subject, case, other, layout)
     if broken is not None:
         return broken
-    found = triangle(subject, case, layout, value, claim, trusted=trusted, differences=differences, ahead=ahead)
+    climb = partial(triangle, subject, case, layout, value, claim, trusted=trusted, differences=differences)
+    found = climb(screened=screened, ahead=ahead)
     if found.fault is not None and trusted and extreme(case):
         # where usual formulas overflow, finite numbers may be wrong too; a mistake shows in ordinary cases as well
         return replace(found, fault=Fault.UNSTABLE, rung="numerics")
     doubtful = persistent and (found.fault in BY_DIFFERENCES or (found.fault and not trusted))
     for attempt in range(1, ATTEMPTS) if doubtful else ():
         # a finding that rests on differences must persist along fresh directions and with smaller steps
-        again = triangle(subject, case, layout, value, claim, trusted=trusted, differences=differences, attempt=attempt)
+        again = climb(attempt=attempt)
         if again.fault is not found.fault:
             return again
     return found if trusted or found.fault is None else located(subject, case, layout, value, claim, found)
@@ -120,6 +126,7 @@ def triangle(
     trusted: bool,
     differences: bool,
     attempt: int = 0,
+    screened: bool = False,
     ahead: Foresight | None = None,
 ) -> Examination:
     """Rungs 3 and 4: primal value, then claim, own and trusted derivative against one another."""
@@ -150,10 +157,10 @@ def triangle(
     differences = differences and value is not None and room > NEAR_KINK and not bounds.kinks
     primal = _primal_agrees(case, value, bounds)
     if differences and not attempt and primal is not False and against.agrees and value is not None:
-        plan = ahead.plan if ahead else None
-        screened = screen(subject, case, layout, expected.value, (float(value), bounds.value), plan)
-        if screened is not None:
-            return clean(against, screened)
+        plan, known_value = ahead.plan if ahead else None, (float(value), bounds.value)
+        share = screen(subject, case, layout, expected.value, known_value, plan) if screened else None
+        if share is not None:
+            return clean(against, share)
         vacuous = clean(against, 0.0)
         if vacuous.silent:  # where rounding is all there is of a gradient, differences say no more
             return vacuous

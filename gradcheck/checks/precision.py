@@ -82,10 +82,9 @@ def less_precise(subject: Subject, case: Case, layout: Layout, claim: Estimate, 
             return precision
         if not _within(case, claim, trusted, precision):
             continue
-        both: list[Way] = [(1, None), (-1, None)]
         flushed = underflow_bounds(case, precision)
-        for ways in (both, [(1, REPEATS)]):
-            errors = (_errors(subject, case, layout, claim, precision, way) for way in ways)
+        for repeats in (None, REPEATS):
+            errors = (_errors(subject, case, layout, claim, precision, (side, repeats)) for side in (1, -1))
             if all(_explained(claim, trusted, e, flushed) for e in errors):
                 return precision
     return None

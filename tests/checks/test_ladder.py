@@ -94,6 +94,26 @@ def test_a_claim_without_problems_has_no_structural_fault():
     assert structure(Claim({"W1": np.zeros((1, 1))})) is None
 
 
+@pytest.fixture
+def stale_cost(tanh_pair):
+    """A right gradient, and a cost that remembers its value as long as the weights stay, whatever the biases do."""
+    key = "(x.tobytes(), y.tobytes(), *(W.tobytes() for W in weights))"
+    kept = f"known.setdefault({key}, {COST} + penalty)"
+    return tanh_pair((NUMPY, NUMPY + "\nknown = {}\n"), (COST + " + penalty", kept))
+
+
+def test_a_cost_that_is_stale_while_the_weights_stay_is_seen_beside_the_effects(examined, stale_cost):
+    """The screen moves all tensors at once, where the value is computed anew."""
+    found = examined(stale_cost)
+    assert (found.fault, found.wrong) == (Fault.COST_CODE, ("b1", "b2", "b3"))
+
+
+def test_a_stale_cost_is_seen_wherever_no_screen_is_wanted(subject_of, make_case, stale_cost):
+    """As while its counterexample is shrunk."""
+    found = [examine(subject_of(stale_cost), make_case(3, 4, 2), COLUMNS, screened=s).fault for s in (False, True)]
+    assert found == [Fault.COST_CODE, None]
+
+
 # The cells of the triangle
 
 

@@ -1,5 +1,7 @@
 """A cast on the way is less precision, whatever it is cast to and wherever; a wrong formula is not, however small its error."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -91,6 +93,16 @@ def test_a_small_factor_is_a_wrong_gradient(points, dtype, factor):
     smooth = points(dtype)[0]
     wrong = Edited(lambda where, l, v: v * v.dtype.type(factor) if where == "dW" else v)
     assert examined(wrong, smooth).fault is Fault.BACKWARD
+
+
+@pytest.mark.parametrize("distance", [0.02, 0.04, -0.03])
+def test_a_small_factor_beside_a_kink_is_a_wrong_gradient(make_case, distance):
+    """On one side of the case the error jumps with the slope, on the other it is smooth."""
+    case = make_case(1, 1, 1, 1, hidden="elu(0.5)", output="sigmoid", samples=1)
+    numbers = {"W1": 0.1, "b1": 0.8, "W2": -1.2, "b2": 1.2 * 0.7 + distance, "W3": 1.0, "b3": 0.0}
+    beside = replace(case.at({n: np.full((1, 1), v) for n, v in numbers.items()}), inputs=np.full((1, 1), -1.0))
+    wrong = Edited(lambda where, l, v: v * 1.01 if where == "delta" and l == 1 else v)
+    assert examined(wrong, beside).fault is Fault.BACKWARD
 
 
 def test_bfloat16_rounds_to_eight_bits_ties_to_even():

@@ -60,7 +60,7 @@ def test_a_clean_case_takes_one_round_trip(remote):
     found = examine(there, case, COLUMNS)
     assert worker.asked == ["offer", "vjp"]
     assert found == examine(here, case, COLUMNS)
-    assert examine(there, case, COLUMNS, other=other) == found
+    assert examine(there, case, COLUMNS, other=other) == examine(here, case, COLUMNS, other=other)
     assert worker.asked[2:] == ["vjp", "effects", "forward"]
 
 
