@@ -11,7 +11,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,8 @@ _WORDS = {
     "d",
     "0",
 }
+CONSTRUCTIONS = 64
+"""Ways to construct a class that are tried; those of a cell are few, and a class with twenty arguments is none."""
 NAMES = ("h", "c")
 
 
@@ -155,7 +157,7 @@ def _constructed(cls: type, classes: Mapping[str, type], depth: int = 2) -> Iter
     construct = inspect.getattr_static(cls, "__init__")
     names = [] if construct is object.__init__ else required(construct)
     choices = [_choices(n, classes, depth) for n in names]
-    for values in product(*choices):
+    for values in islice(product(*choices), CONSTRUCTIONS):
         try:
             with subject_code():
                 yield cls(**dict(zip(names, copy.deepcopy(values), strict=True)))

@@ -3,6 +3,7 @@
 import pytest
 
 from gradcheck import verify
+from gradcheck.subjects.cells import CONSTRUCTIONS, _constructed
 
 CELL = """
 import numpy as np
@@ -80,3 +81,16 @@ def test_a_wrong_one_fails_at_its_parameter(tmp_path, source, place):
     report = report_of(tmp_path, source)
     assert report.verdict == "fail"
     assert any(place in p.equation for f in report.findings for p in f.places)
+
+
+def test_a_constructor_of_many_arguments_is_tried_a_few_times():
+    """Two sizes for each of twenty arguments are a million ways."""
+    calls = []
+
+    class Many:
+        def __init__(self, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t):
+            calls.append(a)
+            raise ValueError
+
+    assert list(_constructed(Many, {})) == []
+    assert 0 < len(calls) <= CONSTRUCTIONS
