@@ -324,7 +324,7 @@ def _onto_kink(case: Case, passed: list[Array], generator: np.random.Generator) 
 
 
 def _cost_onto_kink(case: Case, a: Array, generator: np.random.Generator) -> Case:
-    """mae: one target is the output a. hinge: a bias puts one class a margin of 1 below the target's, but for rounding."""
+    """mae: one target is the output a. hinge: one class and the target's get no weights, and biases a margin of exactly 1."""
     cost = case.architecture.cost
     unit, sample = (int(generator.integers(0, n)) for n in a.shape)
     if cost.targets == "real":
@@ -335,9 +335,13 @@ def _cost_onto_kink(case: Case, a: Array, generator: np.random.Generator) -> Cas
     others = np.flatnonzero(case.targets[:, sample] == 0).tolist()
     if cost.kinks is None or name not in case.parameters or case.architecture.activation_names[-1] != "identity":
         return case
-    b, k = case.parameters[name].copy(), _one_of(others, generator) if others else 0
-    b[k] -= cost.kinks(a, case.targets)[k, sample]
-    return _as_dtype(case.at({name: b})) if others else case
+    if not others:
+        return case
+    b, W = case.parameters[name].copy(), case.weight(case.architecture.depth).copy()
+    k, t = _one_of(others, generator), int(np.argmax(case.targets[:, sample]))
+    W[[k, t]], b[t] = 0.0, np.round(4 * b[t]) / 4
+    b[k] = b[t] - 1.0  # quarters: exact in any order
+    return _as_dtype(case.at({name: b, f"W{case.architecture.depth}": W}))
 
 
 def _spoiled(

@@ -33,6 +33,7 @@ def forget(monkeypatch):
     monkeypatch.setattr(autodiff, "rules", store.Rules())
     monkeypatch.setattr(oracle_cache, "rules", autodiff.rules)
     monkeypatch.setattr("gradcheck.oracles.audit.rules", autodiff.rules)
+    monkeypatch.setattr("gradcheck.campaign.auditing.rules", autodiff.rules)
     for function in vars(autodiff).values():
         if hasattr(function, "cache_clear"):
             function.cache_clear()

@@ -1,5 +1,6 @@
 """The sandbox: what a subject does there stays there, and its failures are told as anywhere else."""
 
+import contextlib
 import shutil
 import subprocess
 import time
@@ -53,10 +54,15 @@ def doing(path, *lines):
     return path
 
 
+def command(process):
+    """Its command line; nothing where it ends while it is looked at."""
+    with contextlib.suppress(OSError):
+        return process.read_bytes().decode(errors="replace")
+    return ""
+
+
 def running(text):
-    return any(
-        text in p.read_bytes().decode(errors="replace") for p in Path("/proc").glob("[0-9]*/cmdline") if p.exists()
-    )
+    return any(text in command(p) for p in Path("/proc").glob("[0-9]*/cmdline"))
 
 
 @needs_bwrap
