@@ -109,8 +109,8 @@ def _claim_error(subject: Subject, case: OperationCase, claim: Arrays, trusted: 
 
 
 def worth_of(dtype: str, least: float) -> float:
-    """The relative error that a case must show to count: for narrow floats some hundred roundings, at most its own size."""
-    return max(least, min(1e3 * ROUNDOFF[dtype], 1.0))
+    """The relative error that a case must show to count: for narrow floats some hundred roundings, at most half."""
+    return max(least, min(1e3 * ROUNDOFF[dtype], 0.5))
 
 
 def _seed(case: OperationCase, salt: int) -> int:

@@ -80,14 +80,14 @@ def test_a_pullback_in_this_library(name):
 
 
 def test_a_bfloat16_pullback_in_torch():
-    """A right one passes at the dtype's own rounding, one that is off by a factor of three does not."""
+    """A right one is not blamed, though eight bits are little evidence; one that is off by a factor of three is."""
     torch = pytest.importorskip("torch")
     x = torch.from_numpy(V.copy()).to(torch.bfloat16)
 
     def right(g, x):
         return g * (1 - torch.tanh(x) ** 2)
 
-    assert gradcheck.check_vjp(torch.tanh, right, x, max_examples=10).verdict == "pass"
+    assert gradcheck.check_vjp(torch.tanh, right, x, max_examples=10).verdict in ("pass", "inconclusive")
     assert gradcheck.check_vjp(torch.tanh, lambda g, x: 3 * right(g, x), x, max_examples=10).verdict == "fail"
 
 
