@@ -162,7 +162,7 @@ def triangle(
         if share is not None:
             return clean(against, share)
         vacuous = clean(against, 0.0)
-        if vacuous.silent:  # where rounding is all there is of a gradient, differences say no more
+        if screened and vacuous.silent:  # where rounding is all there is of a gradient, differences say no more
             return vacuous
     own = own_differences(subject, case, layout, estimate, bounds.value, attempt=attempt) if differences else {}
     found = judge(case, Oracles(estimate, expected, own, whole), primal, against)
